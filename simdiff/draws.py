@@ -1,0 +1,34 @@
+"""Random numbers addressed by row, so that padding and blocking never change them.
+
+Row r of a table of normals depends on (key, r) and the number of columns only. A table padded to a
+shape bucket, cut into blocks or generated out of order therefore holds the same numbers.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float32, Int
+
+
+def normal_rows(key: Array, rows: Int[Array, " r"], columns: int) -> Float32[Array, "r columns"]:
+    """Independent N(0, 1) entries of the given rows.
+
+    Always drawn in float32, so that trials in float64 and in float32 see the same numbers.
+    """
+
+    def row(index: Array) -> Array:
+        return jax.random.normal(jax.random.fold_in(key, index), (columns,), jnp.float32)
+
+    # The barrier keeps compilers from fusing the draw into what uses it: fused code may round the last
+    # bit differently, and then the numbers would depend on the program around them.
+    return jax.lax.optimization_barrier(jax.vmap(row)(rows))
+
+
+def integer_rows(key: Array, rows: Int[Array, " r"], below: Array) -> Int[Array, " r"]:
+    """One integer in [0, below) for each row."""
+
+    def row(index: Array) -> Array:
+        return jax.random.randint(jax.random.fold_in(key, index), (), 0, below)
+
+    return jax.vmap(row)(rows)

@@ -1,0 +1,145 @@
+"""The contract between the engine and the physics.
+
+A *problem* knows how to run one Monte-Carlo trial at size d from a random key and returns named
+metrics. A *theory* maps a problem's description to the same names. The engine, the store, the
+statistics, the figures and the command line are written against this file alone.
+
+To add a problem, subclass `Problem` as a frozen dataclass, list its `metrics` and write `trial`.
+Everything else has a default. A problem whose compiled program should serve many parameter values
+also overrides `kernel`.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+Inputs = Any
+"""A pytree of arrays: what may differ between problems that share one compiled program."""
+
+Kernel = Callable[[Any, Inputs], Mapping[str, Any]]
+"""`kernel(key, inputs) -> {metric: scalar or (times,) array}`; hashable, pure JAX."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """A named number that one trial returns.
+
+    `compare` is False for diagnostics that no theory predicts; they are stored and averaged only.
+    """
+
+    name: str
+    meaning: str = ""
+    compare: bool = True
+
+
+class Problem(abc.ABC):
+    """One Monte-Carlo experiment, complete but for its size d and its seed."""
+
+    name: ClassVar[str] = ""
+    metrics: ClassVar[tuple[Metric, ...]] = ()
+
+    def trial(self, key: Any, d: int) -> Mapping[str, Any]:
+        """One trial at size d: {metric name: scalar}, in JAX operations (it runs under vmap and jit)."""
+        raise TypeError(f"{type(self).__name__} defines neither trial() nor kernel()")
+
+    def kernel(self, d: int, dtype: str = "auto") -> tuple[Kernel, Inputs]:
+        """The program of one trial at size d, and its inputs. Equal kernels share a compilation.
+
+        `dtype` asks for an arithmetic ("float32", "mixed", "float64"); a problem may have only one.
+        """
+        return PlainKernel(self, d), ()
+
+    def arithmetic(self, dtype: str = "auto") -> str:
+        """The arithmetic that `kernel` uses when asked for `dtype`: stored with every trial."""
+        return "float64"
+
+    def realised(self, d: int) -> Problem:
+        """This problem at the ratios that size d really has after rounding: what theory is given."""
+        return self
+
+    def ratios(self) -> Mapping[str, float]:
+        """The ratios to d whose products with d should be integers: sizes are nudged towards that."""
+        return {}
+
+    @property
+    def default_theory(self) -> str | None:
+        """The theory compared with when none is named; None: the problem has none of its own."""
+        return None
+
+    @property
+    def times(self) -> tuple[float, ...] | None:
+        """The times at which metrics are recorded, or None for a problem without a time axis."""
+        return None
+
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the results must know: stated in the report."""
+        return ()
+
+    def memory(self, d: int) -> int:
+        """Bytes that one trial at size d needs at its peak; 0 when unknown."""
+        return 0
+
+    def cost(self, d: int) -> float:
+        """Flops of one trial at size d, up to a constant factor: how trials are spread over sizes."""
+        return float(d) ** 3
+
+    def describe(self) -> dict[str, Any]:
+        """The problem as plain values, nested as its constructor arguments are."""
+        return describe(self)
+
+    def digest(self) -> str:
+        """16 hex digits that identify the problem: part of every trial's key and of its row."""
+        text = json.dumps(self.describe(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclasses.dataclass(frozen=True)
+class PlainKernel:
+    """The kernel of a problem that only has `trial`: compiled once for each problem and size."""
+
+    problem: Problem
+    d: int
+
+    def __call__(self, key: Any, inputs: Inputs) -> Mapping[str, Any]:
+        """Run the trial."""
+        return self.problem.trial(key, self.d)
+
+
+def describe(value: Any) -> Any:
+    """Dataclasses as {"type": name, **fields}, tuples as lists, infinities as strings: JSON-ready."""
+    custom = getattr(value, "description", None)
+    if custom is not None and not isinstance(value, type):
+        return custom()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: describe(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"type": type(value).__name__, **fields}
+    if isinstance(value, (tuple, list)):
+        return [describe(v) for v in value]
+    if isinstance(value, np.generic):
+        return describe(value.item())
+    if isinstance(value, float) and math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return int(value)
+    return value
+
+
+def flatten(description: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"model": {"type": "X", "psi_p": 4}} -> {"model": "X", "model.psi_p": 4}."""
+    flat: dict[str, Any] = {}
+    for name, value in description.items():
+        path = f"{prefix}{name}"
+        if isinstance(value, Mapping):
+            flat[path] = value.get("type", "")
+            flat |= flatten({k: v for k, v in value.items() if k != "type"}, f"{path}.")
+        else:
+            flat[path] = value
+    return flat

@@ -1,0 +1,3 @@
+import os
+
+os.environ.setdefault("JAX_PLATFORMS", os.environ.get("SIMDIFF_TEST_PLATFORM", "cpu"))
