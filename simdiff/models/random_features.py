@@ -1,0 +1,45 @@
+"""The random-feature score network s_A(x) = (A / sqrt p) rho(W x / sqrt d), W fixed and Gaussian.
+
+Source: George, Veiga, Macris, arXiv 2502.00336. Trials work with B = sqrt(h) A / sqrt(p), which
+makes training a ridge regression of -z on the features.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from simdiff.draws import normal_rows
+from simdiff.errors import check_number
+from simdiff.models.activations import Activation, activation
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomFeatures:
+    """p = psi_p d random features with the given activation.
+
+    Args:
+        psi_p: features per dimension, > 0.
+        activation: a built-in name, an import path "package.module:name", or a function of one
+            array in JAX operations.
+    """
+
+    psi_p: float
+    activation: str | Callable | Activation = "tanh"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "psi_p", check_number("model.psi_p", self.psi_p, above=0))
+        object.__setattr__(self, "activation", activation(self.activation))
+
+
+def first_layer(key: Array, p: int, d: int) -> Float[Array, "p d"]:
+    """W, rows iid N(0, I_d), in float32."""
+    return normal_rows(key, jnp.arange(p), d)
+
+
+def features(rho: Activation, weights: Float[Array, "p d"], x: Float[Array, "r d"]) -> Float[Array, "r p"]:
+    """rho(W x / sqrt d)."""
+    return rho.fn(x @ weights.T / jnp.sqrt(jnp.asarray(weights.shape[1], weights.dtype)))
