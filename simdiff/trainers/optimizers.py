@@ -1,0 +1,84 @@
+"""Gradient training of the second layer with optax."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+import optax
+
+from simdiff.errors import InputError, check_choice, check_integer, check_number
+
+_OPTIMISERS: dict[str, Callable[[Any], optax.GradientTransformation]] = {
+    "sgd": optax.sgd,
+    "momentum": lambda rate: optax.sgd(rate, momentum=0.9),
+    "nesterov": lambda rate: optax.sgd(rate, momentum=0.9, nesterov=True),
+    "adam": optax.adam,
+    "adamw": optax.adamw,
+    "rmsprop": optax.rmsprop,
+}
+_SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
+    "constant": lambda rate, steps: optax.constant_schedule(rate),
+    "cosine": optax.cosine_decay_schedule,
+    "linear": lambda rate, steps: optax.linear_schedule(rate, 0.0, steps),
+    "exponential": lambda rate, steps: optax.exponential_decay(rate, steps, 0.01),
+    "warmup_cosine": lambda rate, steps: optax.warmup_cosine_decay_schedule(
+        0.0, rate, max(1, steps // 20), steps
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Optax:
+    """Gradient training of A from zero.
+
+    The loss minimised is L(A) d p / (2 h), so that for plain SGD the step is measured in the training
+    time of gradient flow on B: time = learning_rate * steps.
+
+    Args:
+        name: sgd, momentum, nesterov, adam, adamw or rmsprop.
+        learning_rate: peak step size, > 0.
+        steps: number of updates, >= 1.
+        batch: training pairs a step, or None for all of them (the exact gradient).
+        noise: "fixed" trains on the m draws of each sample; "fresh" draws noise anew each step, which
+            is m = inf.
+        ridge: lambda of the loss, >= 0.
+        schedule: constant, cosine, linear, exponential or warmup_cosine.
+        records: number of log-spaced steps at which metrics are recorded, the last included.
+    """
+
+    name: str = "adam"
+    learning_rate: float = 1e-2
+    steps: int = 1000
+    batch: int | None = None
+    noise: Literal["fixed", "fresh"] = "fixed"
+    ridge: float = 0.0
+    schedule: str = "constant"
+    records: int = 8
+
+    def __post_init__(self) -> None:
+        check_choice("trainer.name", self.name, _OPTIMISERS)
+        check_choice("trainer.noise", self.noise, ("fixed", "fresh"))
+        check_choice("trainer.schedule", self.schedule, _SCHEDULES)
+        check_number("trainer.learning_rate", self.learning_rate, above=0)
+        check_number("trainer.ridge", self.ridge, least=0)
+        check_integer("trainer.steps", self.steps, least=1)
+        check_integer("trainer.records", self.records, least=1)
+        if self.batch is not None:
+            check_integer("trainer.batch", self.batch, least=1)
+        if self.noise == "fresh" and self.batch is None:
+            raise InputError(
+                "trainer.batch", None, "an integer >= 1", "fresh noise each step needs a batch size"
+            )
+
+    @property
+    def times(self) -> tuple[float, ...]:
+        """The recorded steps: log-spaced integers from 1 (or so) to `steps`."""
+        spaced = np.unique(np.rint(np.geomspace(1, self.steps, self.records)).astype(int))
+        return tuple(float(step) for step in spaced)
+
+    def transformation(self) -> optax.GradientTransformation:
+        """The optax optimiser with its schedule."""
+        return _OPTIMISERS[self.name](_SCHEDULES[self.schedule](self.learning_rate, self.steps))
