@@ -1,0 +1,208 @@
+"""Denoising score matching at one noise level with a random-feature score network.
+
+Source: George, Veiga, Macris, arXiv 2502.00336, for m = 1 and m = infinity; any m between.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from simdiff.data import DataLaw, Gaussian
+from simdiff.errors import InputError, check_number
+from simdiff.models import RandomFeatures
+from simdiff.models.hermite import series_length
+from simdiff.problem import Kernel, Metric, Problem
+from simdiff.problems.buckets import bucket, power_of_two
+from simdiff.problems.optax_kernel import OptaxKernel
+from simdiff.problems.precision import Precision, choose
+from simdiff.problems.ridge_kernel import RidgeKernel
+from simdiff.problems.trial import Shape, Trial
+from simdiff.trainers import Optax, Ridge
+
+_STORED_SAMPLES_BYTES = 2**27
+_MOST_ROWS = 2**31 - 1
+_BLOCK = 1024
+_EXACT_BLOCK = 256
+"""Rows a block: enough for products at full speed. Fixed, so that it never asks for a compilation."""
+
+
+@dataclasses.dataclass(frozen=True)
+class DenoisingScoreMatching(Problem):
+    """Train s_A on n = psi_n d samples with m noise draws each, at time t.
+
+    Forward process x_t = a x + sqrt(h) z with a = e^-t, h = 1 - e^-2t. All metrics are per dimension:
+    ``test`` (1/d) E ||sqrt(h) s_A(x_t) + z||^2 on fresh x and z; ``train`` the same average over the
+    n m training pairs, without the ridge term; ``score`` (1/d) E ||s_A - grad log P_t||^2 on fresh
+    x_t, so that test = h score + floor; ``memorization`` the test error at training samples with
+    fresh noise; ``objective`` the minimised loss, ridge term included.
+
+    Args:
+        data: the law of x.
+        model: the score network.
+        trainer: how its second layer is trained.
+        psi_n: samples per dimension, > 0.
+        m: noise draws a sample, an integer >= 1 or math.inf (exact noise average, no draws).
+        t: time, > 0.
+    """
+
+    data: DataLaw = dataclasses.field(default_factory=Gaussian)
+    model: RandomFeatures = dataclasses.field(default_factory=lambda: RandomFeatures(4.0))
+    trainer: Ridge | Optax = dataclasses.field(default_factory=lambda: Ridge(1e-3))
+    psi_n: float = 2.0
+    m: float = 1
+    t: float = 0.1
+
+    name: ClassVar[str] = "denoising"
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("test", "test error, DSM loss on fresh data"),
+        Metric("train", "train error, without the ridge term"),
+        Metric("score", "score error on fresh data"),
+        Metric("memorization", "error at training samples with fresh noise"),
+        Metric("objective", "minimised loss, ridge term included"),
+    )
+
+    def __post_init__(self) -> None:
+        check_type("data", self.data, DataLaw)
+        check_type("model", self.model, RandomFeatures)
+        check_type("trainer", self.trainer, (Ridge, Optax))
+        object.__setattr__(self, "psi_n", check_number("psi_n", self.psi_n, above=0))
+        object.__setattr__(self, "t", check_number("t", self.t, above=0))
+        object.__setattr__(self, "m", check_draws(self.m))
+        _check_noise(self.trainer, self.m)
+
+    @property
+    def default_theory(self) -> str | None:
+        """Gaussian equivalence for the exact minimiser; nothing yet describes optax's path to it."""
+        return "gaussian_equivalence" if isinstance(self.trainer, Ridge) else None
+
+    @property
+    def times(self) -> tuple[float, ...] | None:
+        """Recorded steps of a gradient trainer; None for the exact minimiser."""
+        return getattr(self.trainer, "times", None)
+
+    def realised(self, d: int) -> Self:
+        """psi_n, psi_p and the spectrum as they come out at size d."""
+        n, p = self.counts(d)
+        model = dataclasses.replace(self.model, psi_p=p / d)
+        return dataclasses.replace(self, data=self.data.realised(d), model=model, psi_n=n / d)
+
+    def counts(self, d: int) -> tuple[int, int]:
+        """(n, p) at size d: rounded, at least 1."""
+        return max(1, round(self.psi_n * d)), max(1, round(self.model.psi_p * d))
+
+    def ratios(self) -> Mapping[str, float]:
+        """n, p and the data law's multiplicities should be integers."""
+        return {"psi_n": self.psi_n, "model.psi_p": self.model.psi_p, **self.data.ratios()}
+
+    def arithmetic(self, dtype: str = "auto") -> str:
+        """The precision chosen at this ridge; gradient training solves nothing, so float32 will do."""
+        return self._precision(dtype).name
+
+    def _precision(self, dtype: str) -> Precision:
+        solves = isinstance(self.trainer, Ridge)
+        return choose(dtype, self.trainer.ridge if solves else math.inf)
+
+    def kernel(self, d: int, dtype: str = "auto") -> tuple[Kernel, dict[str, Any]]:
+        """A program shared by all ratios in a shape bucket, all ridges, times t and spectra."""
+        trial = Trial(
+            self._shape(d),
+            self.data.sampler(d),
+            self.model.activation,
+            self._precision(dtype),
+        )
+        n, p = self.counts(d)
+        draws = 1 if math.isinf(self.m) else int(self.m)
+        a = math.exp(-self.t)
+        inputs = {
+            "n": np.int32(n),
+            "p": np.int32(p),
+            "m": np.int32(draws),
+            "a": np.float64(a),
+            "h": np.float64(-math.expm1(-2 * self.t)),
+            "ridge": np.float64(self.trainer.ridge),
+            "data": self.data.inputs(d),
+        }
+        if isinstance(self.trainer, Ridge):
+            return RidgeKernel(trial), inputs
+        return OptaxKernel(trial, dataclasses.replace(self.trainer, ridge=0.0)), inputs
+
+    def notes(self) -> tuple[str, ...]:
+        """How m = infinity was simulated."""
+        if not math.isinf(self.m) or getattr(self.trainer, "noise", "fixed") == "fresh":
+            return ()
+        return (
+            "m = inf: the noise average is taken exactly given samples and weights, by a Mehler series "
+            "(no draws; the remaining 1/m effect is zero, the neglected terms are below 1e-6 of a metric)",
+        )
+
+    def memory(self, d: int) -> int:
+        """Bytes of the matrices one trial holds at its peak, float64 solve included."""
+        shape = self._shape(d)
+        square = max(shape.p, shape.dual_rows) ** 2
+        copies = series_length(d) + 6 if shape.exact_noise else 6
+        blocks = shape.block * (3 * shape.p + 6 * d) + 8 * shape.p * d
+        return 8 * (square * copies // 2 + blocks + shape.stored_rows * d)
+
+    def cost(self, d: int) -> float:
+        """Flops of one trial, a symmetric product counted once."""
+        n, p = self.counts(d)
+        draws = series_length(d) if math.isinf(self.m) else self.m
+        rows, side = n * draws, min(p, n * draws)
+        solve = side**3 / 3 + 2 * side**2 * d + 3 * p**2 * d
+        features = 2 * (rows + 4 * d) * p * d + 2 * 4 * d * p * d
+        training = 0.0
+        if isinstance(self.trainer, Optax):
+            batch = self.trainer.batch
+            training = self.trainer.steps * (6.0 * batch * p * d if batch else 2.0 * p**2 * d)
+        return features + rows * p * max(side, p if math.isinf(self.m) else 1) + solve + training
+
+    def _shape(self, d: int) -> Shape:
+        n, p = self.counts(d)
+        exact = math.isinf(self.m)
+        rows = n if exact else n * int(self.m)
+        if rows > _MOST_ROWS:
+            raise InputError("m", self.m, f"n m <= {_MOST_ROWS} rows", f"n = {n} at d = {d}")
+        dual = isinstance(self.trainer, Ridge) and not exact and rows < p
+        stored = power_of_two(n, 256)
+        return Shape(
+            d=d,
+            p=bucket(p),
+            block=_EXACT_BLOCK if exact else _BLOCK,
+            stored_rows=stored if stored * d * 4 <= _STORED_SAMPLES_BYTES else 0,
+            dual_rows=bucket(rows) if dual else 0,
+            exact_noise=exact,
+        )
+
+
+def check_type(field: str, value: Any, kinds: type | tuple[type, ...]) -> None:
+    """Raise `InputError` unless `value` is an instance of one of `kinds`."""
+    if not isinstance(value, kinds):
+        allowed = " or ".join(k.__name__ for k in (kinds if isinstance(kinds, tuple) else (kinds,)))
+        raise InputError(field, value, f"an instance of {allowed}")
+
+
+def check_draws(m: Any) -> float:
+    """M as an int >= 1 or math.inf."""
+    allowed = "an integer >= 1 or math.inf"
+    if isinstance(m, bool) or not isinstance(m, (int, float)) or math.isnan(m) or m < 1:
+        raise InputError("m", m, allowed, "m counts the noise draws of each sample")
+    if math.isinf(m):
+        return math.inf
+    if m != int(m):
+        raise InputError("m", m, allowed)
+    return int(m)
+
+
+def _check_noise(trainer: Any, m: float) -> None:
+    if not isinstance(trainer, Optax):
+        return
+    if trainer.noise == "fresh" and not math.isinf(m):
+        raise InputError("m", m, "inf", 'trainer.noise="fresh" draws new noise each step, which is m = inf')
+    if trainer.noise == "fixed" and trainer.batch is not None and math.isinf(m):
+        hint = 'm = inf has no fixed draws: use noise="fresh", or batch=None for the exact gradient'
+        raise InputError("trainer.noise", "fixed", "fresh", hint)

@@ -1,0 +1,83 @@
+"""The errors of a trained B: exactly where an average is known, on fresh draws where it is not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from simdiff.data.base import Frame, Sampler
+from simdiff.models.activations import Activation
+from simdiff.models.hermite import hermite_moments, mehler_sum, series_length
+from simdiff.problems.gram import Normal, symmetric_product
+
+
+class Population(NamedTuple):
+    """Averages over fresh x and z given W: phi = E f f^T, cross = E f z^T."""
+
+    phi: Float[Array, "p p"]
+    cross: Float[Array, "p d"]
+
+
+def population(
+    sampler: Sampler,
+    frame: Frame,
+    a: Array,
+    h: Array,
+    rho: Activation,
+    weights: Float[Array, "p d"],
+    keep: Float[Array, " p"],
+) -> Population:
+    """Exact E f f^T and E f z^T for data that are Gaussian given the frame.
+
+    Pre-activations are centred Gaussians, so the first is a Mehler series and the second is Stein's
+    lemma: E f_i z = (sqrt(h) w_i / sqrt(d)) E rho'(u_i).
+    """
+    d = weights.shape[1]
+    covariance = symmetric_product(sampler.factor(frame, a, h, weights).T) / d
+    std = jnp.sqrt(jnp.diagonal(covariance))
+    wide = std.astype(jnp.float64)
+    psi, square = hermite_moments(rho, jnp.zeros_like(wide), wide, series_length(d))
+    correlation = covariance / jnp.outer(std, std)
+    psi_kept, square = (psi * keep).astype(weights.dtype), (square * keep).astype(weights.dtype)
+    slope = (jnp.sqrt(h) * psi[1] / wide * keep).astype(weights.dtype) / math.sqrt(d)
+    return Population(mehler_sum(correlation, psi_kept, square), slope[:, None] * weights)
+
+
+def fresh_error(b: Float[Array, "d p"], known: Population) -> Float[Array, ""]:
+    """(1/d) E ||z + B f||^2 on fresh x and z."""
+    return quadratic(b, known.phi, known.cross, jnp.ones((), jnp.float64))
+
+
+def quadratic(b: Float[Array, "d p"], u: Array, v: Array, zz: Array) -> Float[Array, ""]:
+    """Zz + (2/d) tr B V + (1/d) tr B U B^T in float64."""
+    d = b.shape[0]
+    narrow = b.astype(u.dtype)
+    squared = jnp.sum((narrow @ u).astype(jnp.float64) * b)
+    return zz + (2 * jnp.sum(b.T.astype(jnp.float64) * v) + squared) / d
+
+
+def minimum(b: Float[Array, "d p"], normal: Normal, ridge: Array) -> tuple[Array, Array]:
+    """(train, objective) at the ridge minimiser, where tr B (U + ridge) B^T = -tr B V."""
+    d = b.shape[0]
+    wide = b.astype(jnp.float64)
+    objective = normal.zz + jnp.sum(wide.T * normal.v) / d
+    return objective - ridge * jnp.sum(wide**2) / d, objective
+
+
+def streamed_error(
+    rows: Callable[[Array], tuple[Array, Array]], b: Float[Array, "d p"], count: Array, block: int
+) -> Float[Array, ""]:
+    """(1/d) <||z + B f||^2> over `count` rows of (features, targets), zero beyond `count`."""
+    d = b.shape[0]
+
+    def add(number: Array, total: Array) -> Array:
+        f, z = rows(number * block + jnp.arange(block))
+        return total + jnp.sum((z + f @ b.T.astype(f.dtype)).astype(jnp.float64) ** 2)
+
+    total = jax.lax.fori_loop(0, -(-count // block), add, jnp.zeros((), jnp.float64))
+    return total / (count.astype(jnp.float64) * d)

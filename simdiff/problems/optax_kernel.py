@@ -1,0 +1,100 @@
+"""A trial with gradient training by optax, metrics recorded along the way.
+
+notation:
+    G = B (U + ridge) + V^T          half the gradient in B of d times the loss
+    sqrt(p / h) G                    the gradient in A of L(A) d p / (2 h), the loss that is minimised
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float
+
+from simdiff.draws import integer_rows
+from simdiff.problems import evaluation
+from simdiff.problems.evaluation import Population
+from simdiff.problems.gram import Normal
+from simdiff.problems.trial import Setup, Trial, full_precision
+from simdiff.trainers.optimizers import Optax
+
+
+@dataclasses.dataclass(frozen=True)
+class OptaxKernel:
+    """key, inputs -> metrics with a leading axis of recorded steps."""
+
+    trial: Trial
+    trainer: Optax
+
+    @full_precision
+    def __call__(self, key: Array, inputs: dict[str, Any]) -> dict[str, Array]:
+        """Train from A = 0 through the recorded steps."""
+        setup = self.trial.setup(key, inputs)
+        normal = self.trial.normal(setup)
+        known = self.trial.population(setup)
+        scale = jnp.sqrt(inputs["h"] / inputs["p"])
+        update = self._update(self._gradient(setup, normal, inputs["ridge"]), scale)
+        stops = jnp.asarray(self.trainer.times, jnp.int32)
+        starts = jnp.concatenate([jnp.zeros(1, jnp.int32), stops[:-1]])
+
+        def leg(state: tuple, ends: tuple) -> tuple:
+            state = jax.lax.fori_loop(ends[0], ends[1], update, state)
+            b = state[0].astype(jnp.float64) * scale
+            return state, self._measure(setup, normal, known, b, inputs["ridge"])
+
+        shape = self.trial.shape
+        start = jnp.zeros((shape.d, shape.p), self.trial.precision.product)
+        _, metrics = jax.lax.scan(leg, (start, self.trainer.transformation().init(start)), (starts, stops))
+        return metrics
+
+    def _update(self, gradient: Callable, scale: Array) -> Callable:
+        optimiser = self.trainer.transformation()
+
+        def update(step: Array, state: tuple) -> tuple:
+            a, memory = state
+            slope = gradient(step, a * scale.astype(a.dtype)) / scale.astype(a.dtype)
+            change, memory = optimiser.update(slope.astype(a.dtype), memory, a)
+            return optax.apply_updates(a, change), memory
+
+        return update
+
+    def _gradient(self, setup: Setup, normal: Normal, ridge: Array) -> Callable[[Array, Array], Array]:
+        """`gradient(step, B)`: exact over all training pairs, or on a random batch of them."""
+        regularised = ridge.astype(normal.u.dtype)
+        if self.trainer.batch is None:
+            return lambda step, b: b @ normal.u + regularised * b + normal.v.T
+
+        def on_batch(step: Array, b: Float[Array, "d p"]) -> Float[Array, "d p"]:
+            f, z = self._batch(setup, step)
+            return (z + f @ b.T).T @ f / self.trainer.batch + regularised * b
+
+        return on_batch
+
+    def _batch(self, setup: Setup, step: Array) -> tuple[Array, Array]:
+        """A batch of training pairs drawn with replacement, on their own noise or on fresh noise."""
+        pairs, size = setup.pairs, self.trainer.batch
+        index_key, noise_key = jax.random.split(jax.random.fold_in(pairs.keys.training, step))
+        rows = jnp.arange(size)
+        real = jnp.ones(size, bool)
+        if self.trainer.noise == "fresh":
+            sample = integer_rows(index_key, rows, pairs.n)
+            return self.trial.pair_features(setup, sample, noise_key, rows, real)
+        index = integer_rows(index_key, rows, pairs.n * pairs.m)
+        return self.trial.pair_features(setup, index // pairs.m, pairs.keys.noise, index, real)
+
+    def _measure(
+        self, setup: Setup, normal: Normal, known: Population, b: Float[Array, "d p"], ridge: Array
+    ) -> dict[str, Array]:
+        train = evaluation.quadratic(b, normal.u, normal.v, normal.zz)
+        metrics = {
+            "test": evaluation.fresh_error(b, known),
+            "train": train,
+            "memorization": train if self.trial.shape.exact_noise else self.trial.memorization(setup, b),
+            "objective": train + ridge * jnp.sum(b**2) / self.trial.shape.d,
+        }
+        return self.trial.with_score(setup, metrics)
