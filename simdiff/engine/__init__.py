@@ -1,0 +1,18 @@
+"""Running trials: keys, compilation, batches, devices."""
+
+from simdiff.engine.devices import check_memory
+from simdiff.engine.keys import check_seed, trial_keys
+from simdiff.engine.sizes import check_sizes, nudge
+from simdiff.engine.trials import batch_size, batches, prepare, run_trials
+
+__all__ = [
+    "batch_size",
+    "batches",
+    "check_memory",
+    "check_seed",
+    "check_sizes",
+    "nudge",
+    "prepare",
+    "run_trials",
+    "trial_keys",
+]

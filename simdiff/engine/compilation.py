@@ -1,0 +1,59 @@
+"""Compiled batches of trials, one for each (kernel, batch size, input shapes), kept for the process.
+
+Kernels are compiled ahead of time, so that compile time is known and can overlap with other work.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from simdiff.problem import Inputs, Kernel
+
+_programs: dict[tuple, Callable] = {}
+_locks: dict[tuple, threading.Lock] = {}
+_guard = threading.Lock()
+
+_FAST_CPU_COMPILATION = {"xla_cpu_use_fusion_emitters": False}
+"""Halves XLA's compile time of a trial on CPU (5.8 s to 2.8 s of processor time, jax 0.10) and leaves
+its run time as it is."""
+
+
+def program(kernel: Kernel, keys: jax.Array, inputs: Inputs, side_by_side: int) -> Callable:
+    """The compiled map of `kernel` over `keys`, `side_by_side` trials at a time under vmap."""
+    arrays = jax.tree.map(jnp.asarray, inputs)
+    shapes = tuple((leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(arrays))
+    platform = next(iter(keys.devices())).platform
+    signature = (kernel, keys.shape, jax.tree.structure(arrays), shapes, side_by_side, platform)
+    with _guard:
+        lock = _locks.setdefault(signature, threading.Lock())
+    with lock:
+        if signature not in _programs:
+            _programs[signature] = _compile(kernel, keys, arrays, side_by_side, platform)
+    return _programs[signature]
+
+
+def _compile(kernel: Kernel, keys: jax.Array, inputs: Inputs, side_by_side: int, platform: str) -> Callable:
+    def batch(keys: jax.Array, inputs: Inputs) -> Any:
+        run = lambda key: dict(kernel(key, inputs))  # noqa: E731
+        if side_by_side == 1:
+            return jax.lax.map(run, keys)
+        return jax.lax.map(run, keys, batch_size=side_by_side)
+
+    lowered = jax.jit(batch).lower(keys, inputs)
+    if platform != "cpu":
+        return lowered.compile()
+    try:
+        return lowered.compile(compiler_options=_FAST_CPU_COMPILATION)
+    except Exception:  # an XLA that does not know the option; a real failure comes again below
+        return lowered.compile()
+
+
+def to_host(metrics: Any) -> dict[str, np.ndarray]:
+    """Results as NumPy arrays, once they are ready."""
+    return {name: np.asarray(value) for name, value in jax.block_until_ready(metrics).items()}

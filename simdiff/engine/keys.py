@@ -1,0 +1,29 @@
+"""Random keys: a trial's numbers depend on (problem, d, seed, trial) and on nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from simdiff.errors import InputError
+from simdiff.problem import Problem
+
+
+def trial_keys(problem: Problem, d: int, seed: int, trials: Sequence[int]) -> Array:
+    """One key for each trial index."""
+    digest = int(problem.digest(), 16)
+    key = jax.random.key(check_seed(seed), impl="threefry2x32")
+    for word in (digest >> 32, digest & 0xFFFFFFFF, d):
+        key = jax.random.fold_in(key, np.uint32(word))
+    return jax.vmap(lambda trial: jax.random.fold_in(key, trial))(jnp.asarray(trials, jnp.uint32))
+
+
+def check_seed(seed: int) -> int:
+    """A seed as jax.random.key takes it."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
+        raise InputError("seed", seed, "an integer from 0 to 2^32 - 1")
+    return int(seed)

@@ -1,0 +1,118 @@
+"""The trial loop: run trials of one problem at one size, and give back a row a trial (and time).
+
+Trials run in batches of a fixed grid, [0, B), [B, 2B), ..., so that a run that was interrupted and
+started again forms the same batches and, on the same device, the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+
+from simdiff.engine.compilation import program, to_host
+from simdiff.engine.devices import check_memory, side_by_side
+from simdiff.engine.keys import trial_keys
+from simdiff.errors import InputError
+from simdiff.problem import Problem
+
+OK, NON_FINITE = "ok", "non-finite"
+
+
+def batch_size(problem: Problem, d: int) -> int:
+    """Trials a batch, a power of two: small enough that an interruption costs little.
+
+    Eight, unless a trial is so small that starting a batch would cost more than its trials (up to
+    64), or so large that a batch would run for long (down to 1).
+    """
+    flops = max(problem.cost(d), 1.0)
+    if flops > _LARGE_TRIAL:
+        return 2 ** max(0, int(math.log2(8 * _LARGE_TRIAL / flops)))
+    return 2 ** min(6, max(3, int(math.log2(_SMALL_TRIAL / flops))))
+
+
+_LARGE_TRIAL = 1e11
+_SMALL_TRIAL = 1e8
+
+
+def batches(problem: Problem, d: int, trials: Sequence[int]) -> list[list[int]]:
+    """The wanted trials, cut along the fixed grid of batches."""
+    size = batch_size(problem, d)
+    groups: dict[int, list[int]] = {}
+    for trial in sorted(set(trials)):
+        groups.setdefault(trial // size, []).append(trial)
+    return list(groups.values())
+
+
+def prepare(problem: Problem, d: int, seed: int, dtype: str = "auto") -> Any:
+    """Compile the program of this problem and size; cheap when that has been done."""
+    check_memory(problem, d)
+    kernel, inputs = problem.kernel(d, dtype)
+    size = batch_size(problem, d)
+    keys = trial_keys(problem, d, seed, range(size))
+    return program(kernel, keys, inputs, side_by_side(problem, d, size))
+
+
+def run_trials(
+    problem: Problem, d: int, seed: int, trials: Sequence[int], dtype: str = "auto"
+) -> Iterator[pd.DataFrame]:
+    """Rows of the given trials, a frame a batch as it comes.
+
+    Columns: point, d, trial, seed, [time], status, the metrics, duration (seconds a trial), device,
+    platform, dtype. A non-finite metric gives the row the status "non-finite"; nothing is dropped.
+    """
+    compiled = prepare(problem, d, seed, dtype)
+    _, inputs = problem.kernel(d, dtype)
+    size = batch_size(problem, d)
+    device = jax.local_devices()[0]
+    for group in batches(problem, d, trials):
+        whole = range(group[0] // size * size, group[0] // size * size + size)
+        keys = trial_keys(problem, d, seed, whole)
+        start = time.perf_counter()
+        metrics = to_host(compiled(keys, jax.tree.map(jax.numpy.asarray, inputs)))
+        seconds = (time.perf_counter() - start) / size
+        frame = rows(problem, d, seed, list(whole), metrics)
+        frame["duration"] = seconds
+        frame["device"], frame["platform"] = device.device_kind, device.platform
+        frame["dtype"] = problem.arithmetic(dtype)
+        yield frame[frame["trial"].isin(group)].reset_index(drop=True)
+
+
+def rows(
+    problem: Problem, d: int, seed: int, trials: Sequence[int], metrics: dict[str, np.ndarray]
+) -> pd.DataFrame:
+    """Metrics of shape (trials,) or (trials, times) as a table, one row a trial and time."""
+    check_metrics(problem, metrics)
+    times = problem.times
+    repeats = 1 if times is None else len(times)
+    columns: dict[str, Any] = {
+        "point": problem.digest(),
+        "d": d,
+        "trial": np.repeat(np.asarray(trials), repeats),
+        "seed": seed,
+    }
+    if times is not None:
+        columns["time"] = np.tile(np.asarray(times, float), len(trials))
+    names = [metric.name for metric in problem.metrics]
+    values = {name: np.asarray(metrics[name], float).reshape(-1) for name in names}
+    finite = np.all([np.isfinite(v) for v in values.values()], axis=0)
+    columns["status"] = np.where(finite, OK, NON_FINITE)
+    return pd.DataFrame(columns | values)
+
+
+def check_metrics(problem: Problem, metrics: dict[str, np.ndarray]) -> None:
+    """A trial must return exactly the metrics its problem lists, one number each (and time)."""
+    wanted = {metric.name for metric in problem.metrics}
+    if set(metrics) != wanted:
+        hint = "trial() and metrics disagree"
+        raise InputError(f"{type(problem).__name__}.trial", sorted(metrics), f"{sorted(wanted)}", hint)
+    tail = () if problem.times is None else (len(problem.times),)
+    for name, value in metrics.items():
+        if value.shape[1:] != tail:
+            allowed = f"shape {tail} for each trial"
+            raise InputError(f"{type(problem).__name__}.trial[{name!r}]", value.shape[1:], allowed)
