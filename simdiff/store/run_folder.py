@@ -1,0 +1,241 @@
+"""The folder of a run: everything that a run leaves behind, and the only place it writes to.
+
+    config.yaml             the resolved configuration; earlier ones as config-1.yaml, config-2.yaml, ...
+    trials/<point>/         trial rows, see `shards`
+    rules/                  acceptance rules, each fixed before the trials it judges
+    <name>.csv, .parquet    tables
+    <name>                  texts such as report.md
+    figures/
+    simdiff.json            says that the folder is a run's, and what was in it before
+
+Several processes may use one folder. Files that were there before the first run are never overwritten.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from simdiff.errors import InputError
+from simdiff.store import files, provenance, shards, tables
+
+MARKER = "simdiff.json"
+OUTPUTS = ("config.yaml", "report.md", "summary.csv", "summary.parquet")
+"""Files that every run writes: a folder that has one of them from elsewhere is refused at once."""
+
+_ALLOWED = "a folder that can be created and written"
+_NAME = re.compile(r"\w[\w.+=,@-]*")
+
+
+class RunFolder:
+    """A run's folder at `path`, created if need be.
+
+    Args:
+        path: the folder; it may exist and hold other files.
+        create: False to open a run that must exist already; nothing is written until asked for.
+
+    Raises:
+        InputError: the folder cannot be created or written, holds files that a run would overwrite,
+            or, with `create=False`, is not a run's folder.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, create: bool = True) -> None:
+        self.path = Path(path)
+        self._cache = shards.ShardCache()
+        if create:
+            self.check_writable()
+            self._adopt()
+        elif not any((self.path / name).exists() for name in (MARKER, "trials")):
+            raise InputError("run folder", str(path), f"the folder of a run (it holds {MARKER} or trials/)")
+        self._foreign = frozenset(self._marker().get("foreign", ()))
+
+    def check_writable(self) -> None:
+        """Raise `InputError` unless files can be created in the folder and in its subfolders."""
+        try:
+            for folder in (self.path, self._trials, self.path / "rules", self.path / "figures"):
+                files.make_folder(folder)
+                files.probe(folder)
+        except (OSError, ValueError) as error:
+            raise InputError("run folder", str(self.path), _ALLOWED, _reason(error)) from error
+
+    def append(self, frame: pd.DataFrame) -> list[Path]:
+        """Store trial rows, all rows of a trial in one call; returns the new files.
+
+        Each (point, d, seed) goes into one new file in one step. Columns: see `schema`.
+        """
+        return shards.write_shards(self._trials, frame)
+
+    def trials(self, point: str | None = None, d: int | None = None, seed: int | None = None) -> pd.DataFrame:
+        """Read the stored rows, all or those of a point (digest), size or seed.
+
+        Each trial (and time) appears once. Rows are sorted by point, d, seed, trial and time, so the
+        frame does not depend on how the trials were spread over processes and restarts. Metrics are
+        joined by name, NaN where a problem has none of that name. Unchanged files are read once.
+
+        Raises:
+            InputError: a file is truncated or damaged; the message says which.
+        """
+        rows = self._cache.read(self._shards(point, d, seed))
+        wanted = {"point": point, "d": d, "seed": seed}
+        mask = np.ones(len(rows), dtype=bool)
+        for name, value in wanted.items():
+            mask &= True if value is None else (rows[name] == value).to_numpy()
+        return rows if mask.all() else rows[mask].reset_index(drop=True)
+
+    def finished(self, point: str, d: int, seed: int) -> set[int]:
+        """List the trials (indices) that are stored, whatever their status."""
+        return self._cache.trials(self._shards(point, d, seed), point, d, seed)
+
+    def points(self) -> list[str]:
+        """Digests of the points that have trials, sorted."""
+        return [p for p in shards.list_points(self._trials) if shards.list_shards(self._trials / p)]
+
+    def write_table(self, name: str, frame: pd.DataFrame) -> tuple[Path, Path]:
+        """Write (or replace) `<name>.csv` and `<name>.parquet`; see `tables.write_table`."""
+        self._own(f"{name}.csv")
+        self._own(f"{name}.parquet")
+        return tables.write_table(self.path / name, frame)
+
+    def read_table(self, name: str) -> pd.DataFrame:
+        """Read a table by name; `InputError` if there is none or it is damaged."""
+        return tables.read_table(self.path / _checked(name))
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Write (or replace) a text file such as report.md."""
+        path = self._own(name)
+        files.write_text(path, text)
+        return path
+
+    def write_figure_path(self, name: str) -> Path:
+        """Where to write the figure file `name`; wrap the writing in `replacing` to make it one step."""
+        return self._own(name, "figures")
+
+    def save_config(self, text: str) -> Path:
+        """Keep the resolved configuration as config.yaml.
+
+        Another text that is there moves to config-1.yaml, config-2.yaml, ...; none is ever lost.
+        """
+        path = self._own("config.yaml")
+        files.supersede_text(path, text)
+        return path
+
+    def save_rule(self, rule: Mapping[str, Any], points: Iterable[str]) -> str:
+        """Record the acceptance rule of some points, to be called before their first trial.
+
+        Points that have the same rule on record keep their first date; a record is never changed.
+
+        Args:
+            rule: numbers, texts, lists and mappings; infinities are stored as "inf".
+            points: digests of the points that the rule covers.
+
+        Returns:
+            16 hex digits that identify the rule.
+        """
+        content = _plain(rule)
+        name = _digest(content)
+        known = {p for record in self.rules() if record["hash"] == name for p in record["points"]}
+        fresh = sorted(set(points) - known)
+        if fresh:
+            record = {"hash": name, "date": provenance.iso_date(), "rule": content, "points": fresh}
+            file = f"{name}-{_digest(fresh)[:8]}.json"
+            files.create_text(self.path / "rules" / file, json.dumps(record, indent=1, sort_keys=True))
+        return name
+
+    def rules(self) -> list[dict[str, Any]]:
+        """Read the acceptance rules on record, oldest first: dicts with hash, date, rule and points."""
+        paths = sorted((self.path / "rules").glob("[0-9a-f]*.json"))
+        records = [_read_json(path, ("hash", "date", "rule", "points")) for path in paths]
+        return sorted(records, key=lambda record: (record["date"], record["hash"]))
+
+    @property
+    def _trials(self) -> Path:
+        return self.path / "trials"
+
+    def _shards(self, point: str | None, d: int | None, seed: int | None) -> list[shards.Shard]:
+        points = shards.list_points(self._trials) if point is None else [point]
+        return [shard for p in points for shard in shards.list_shards(self._trials / p, d, seed)]
+
+    def _own(self, name: str, folder: str = "") -> Path:
+        """Give the path of a file to write, unless a file from before the first run has that name."""
+        place = os.path.join(folder, _checked(name))
+        if place in self._foreign:
+            raise _foreign_file(self.path / place)
+        return self.path / place
+
+    def _adopt(self) -> None:
+        """Mark the folder as a run's, with a list of the files that are there already."""
+        if (self.path / MARKER).exists():
+            return
+        found = [*_names(self.path), *(f"figures/{name}" for name in _names(self.path / "figures"))]
+        marker = {"program": "simdiff", "created": provenance.iso_date(), "foreign": sorted(found)}
+        taken = [name for name in OUTPUTS if name in found]
+        if taken and not (self.path / MARKER).exists():  # else another process marked it, then wrote them
+            raise _foreign_file(self.path / taken[0])
+        files.create_text(self.path / MARKER, json.dumps(marker, indent=1))
+
+    def _marker(self) -> dict[str, Any]:
+        path = self.path / MARKER
+        return _read_json(path, ("program", "foreign")) if path.exists() else {}
+
+
+def _names(folder: Path) -> list[str]:
+    return [entry.name for entry in os.scandir(folder) if entry.is_file() and entry.name[0] != "."]
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise InputError("name of a result", name, "a file name without folders")
+    return name
+
+
+def _foreign_file(path: Path) -> InputError:
+    hint = "it was there before the first run; move it away or choose another folder"
+    return InputError("run folder", str(path), "no file that a run would overwrite", hint)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        return f"{error.filename} is a file, not a folder, or lies under one"
+    if isinstance(error, OSError):
+        return f"{error.strerror}: {error.filename}"
+    return str(error)
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _plain(value: Any) -> Any:
+    """`value` in the types of JSON, infinities as texts."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise InputError("acceptance rule", value, "numbers, texts, lists and mappings")
+
+
+def _read_json(path: Path, fields: tuple[str, ...]) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"file {path}", str(error), "whole JSON", "restore that file or move it away"
+        ) from error
+    if not isinstance(content, dict) or any(field not in content for field in fields):
+        raise InputError(f"file {path}", content, "a record with " + ", ".join(fields), "move it away")
+    return content
