@@ -21,19 +21,19 @@ from jaxtyping import Array, Float
 
 from simdiff.models.activations import Activation
 
-_REACH = 8.5  # standard deviations kept by the piecewise rule: beyond it lies 2e-17 of the mass
-_PANEL_NODES = 40
+_REACH = 7.0
+"""Standard deviations kept by the piecewise rule: beyond them lies 3e-12 of the mass."""
 
 
 def hermite_moments(
-    rho: Activation, mean: Float[Array, "*s"], std: Float[Array, "*s"], orders: int
+    rho: Activation, mean: Float[Array, "*s"], std: Float[Array, "*s"], orders: int, nodes: int
 ) -> tuple[Float[Array, orders * s], Float[Array, "*s"]]:
     """(psi_0 .. psi_{orders-1}, E rho(u)^2) for every element of mean and std.
 
     Gauss-Hermite where rho is smooth, Gauss-Legendre panels split at its kinks otherwise. A node at
     a time is added up, so memory is `orders + 1` times that of `mean`.
     """
-    nodes, weights = _rule(rho.kinks, mean, std)
+    positions, weights = _rule(rho.kinks, nodes)
 
     def add(total: tuple, node: tuple) -> tuple:
         g, w = _place(node, rho.kinks, mean, std)
@@ -43,7 +43,7 @@ def hermite_moments(
 
     zero = jnp.zeros(jnp.broadcast_shapes(mean.shape, std.shape), mean.dtype)
     start = (jnp.broadcast_to(zero, (orders, *zero.shape)), zero)
-    total, _ = jax.lax.scan(add, start, (nodes.astype(mean.dtype), weights.astype(mean.dtype)))
+    total, _ = jax.lax.scan(add, start, (positions.astype(mean.dtype), weights.astype(mean.dtype)))
     return total
 
 
@@ -67,16 +67,15 @@ def series_length(d: int) -> int:
     return max(4, math.ceil(6 * math.log(64) / math.log(max(d, 4))))
 
 
-def _rule(kinks: Sequence[float], mean: Array, std: Array) -> tuple[Array, Array]:
+def _rule(kinks: Sequence[float], nodes: int) -> tuple[Array, Array]:
+    """((panel, position), weight) of every node; without kinks there is one panel."""
     if not kinks:
-        x, w = np.polynomial.hermite_e.hermegauss(48)
-        return jnp.stack([jnp.zeros(48), jnp.asarray(x)], 1), jnp.asarray(w / math.sqrt(2 * math.pi))
-    x, w = np.polynomial.legendre.leggauss(_PANEL_NODES)
+        x, w = np.polynomial.hermite_e.hermegauss(nodes)
+        return jnp.stack([jnp.zeros(nodes), jnp.asarray(x)], 1), jnp.asarray(w / math.sqrt(2 * math.pi))
+    x, w = np.polynomial.legendre.leggauss(nodes)
     panels = len(kinks) + 1
-    index = np.repeat(np.arange(panels), _PANEL_NODES)
-    return jnp.stack([jnp.asarray(index), jnp.asarray(np.tile(x, panels))], 1), jnp.asarray(
-        np.tile(w, panels)
-    )
+    places = np.stack([np.repeat(np.arange(panels), nodes), np.tile(x, panels)], 1)
+    return jnp.asarray(places), jnp.asarray(np.tile(w, panels))
 
 
 def _place(node: tuple, kinks: Sequence[float], mean: Array, std: Array) -> tuple[Array, Array]:

@@ -24,6 +24,11 @@ from simdiff.models.hermite import hermite_moments, series_length
 from simdiff.problems.gram import Normal, symmetric_product
 from simdiff.problems.training_pairs import Pairs, samples
 
+_TILE = 16
+_NODES = 32
+"""Quadrature nodes a panel: good to 3e-6 for standard deviations up to 1, which sqrt(h) |w| / sqrt(d) hardly
+exceeds (tanh, ReLU, hard tanh, softplus, sin; measured against 160 nodes)."""
+
 
 def average(
     sampler: Sampler,
@@ -44,7 +49,7 @@ def average(
         real = (index < pairs.n).astype(weights.dtype)[:, None] * keep
         x = samples(sampler, pairs, index).astype(weights.dtype)
         mean = pairs.a.astype(weights.dtype) * (x @ weights.T) / math.sqrt(d)
-        psi, square = hermite_moments(rho, mean, std, orders)
+        psi, square = _moments(rho, mean, std, orders)
         psi = psi * real
         grams = jax.lax.map(symmetric_product, psi)
         return total[0] + grams, total[1] + psi[1].sum(0), total[2] + (square * real).sum(0)
@@ -55,6 +60,15 @@ def average(
     unit = weights / norm[:, None]
     u = _series(grams / n, unit @ unit.T, square / n)
     return Normal(u, (slope / n)[:, None] * unit, jnp.ones((), jnp.float64))
+
+
+def _moments(
+    rho: Activation, mean: Float[Array, "r p"], std: Float[Array, " p"], orders: int
+) -> tuple[Float[Array, "k r p"], Float[Array, "r p"]]:
+    """Hermite moments in tiles of rows that stay in cache while the quadrature adds its nodes up."""
+    tiles = mean.reshape(-1, _TILE, mean.shape[1])
+    psi, square = jax.lax.map(lambda tile: hermite_moments(rho, tile, std, orders, _NODES), tiles)
+    return jnp.moveaxis(psi, 0, 1).reshape(orders, *mean.shape), square.reshape(mean.shape)
 
 
 def _series(grams: Float[Array, "k p p"], correlation: Float[Array, "p p"], diagonal: Array) -> Array:

@@ -30,7 +30,7 @@ _PRECISIONS = {
 }
 _FLOAT32_LEAST_RIDGE = 5e-4
 _MIXED_LEAST_RIDGE = 5e-5
-"""Below these the float32 rounding of U, some 1e-7 of its norm, moves the smallest eigenvalues of U + ridge."""
+"""Below these the float32 rounding of U, some 1e-7 of its norm, moves the least eigenvalues of U + ridge."""
 
 
 def choose(dtype: str, ridge: float) -> Precision:
