@@ -1,0 +1,59 @@
+"""What every benchmark shares: the machine, medians, the measured matrix-product peak, stored tables."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pandas as pd
+
+from simdiff.store import commit, iso_date, machine, versions
+
+RESULTS = Path(__file__).parent.parent / "results"
+
+
+def seconds(run: Callable[[], Any], repeats: int = 5) -> float:
+    """Median wall time of `run` after one warm-up, results waited for."""
+    jax.block_until_ready(run())
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        jax.block_until_ready(run())
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def peak(dtype: str, size: int = 3000) -> float:
+    """Flops a second of a large general matrix product in this type, now, on the default device."""
+    a = jax.random.normal(jax.random.key(0), (size, size), dtype)
+    with jax.default_matmul_precision("float32"):
+        product = jax.jit(jnp.matmul).lower(a, a).compile()
+    return 2 * size**3 / seconds(lambda: product(a, a))
+
+
+def facts(command: str, **more: Any) -> dict[str, Any]:
+    """Where, when and with what a number was measured."""
+    device = jax.local_devices()[0]
+    return {
+        "command": command,
+        "date": iso_date(),
+        "commit": commit(),
+        "device": f"{device.device_kind} ({device.platform}, {jax.device_count()} device)",
+        "machine": machine(),
+        "versions": versions(),
+        **more,
+    }
+
+
+def store(name: str, table: pd.DataFrame, about: dict[str, Any]) -> None:
+    """Write results/<name>.csv and results/<name>.json."""
+    RESULTS.mkdir(exist_ok=True)
+    table.to_csv(RESULTS / f"{name}.csv", index=False, float_format="%.6g")
+    (RESULTS / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n")
+    print(table.to_string(index=False, float_format=lambda x: f"{x:.5g}"))

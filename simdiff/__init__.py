@@ -1,0 +1,31 @@
+"""simdiff: Monte-Carlo checks of asymptotic theory of diffusion-model learning.
+
+The public surface, whole: three verbs (`predict`, `simulate`, `validate`), the problems they take, the
+parts that problems are made of, and the contract for problems of your own. Importing simdiff switches
+JAX to 64-bit types: theory needs them, and simulation states its own.
+"""
+
+import jax as _jax
+
+_jax.config.update("jax_enable_x64", True)
+
+from simdiff import data, models, trainers  # noqa: E402
+from simdiff.errors import InputError  # noqa: E402
+from simdiff.problem import Metric, Problem  # noqa: E402
+from simdiff.problems import DenoisingScoreMatching  # noqa: E402
+from simdiff.validation import Verdict  # noqa: E402
+from simdiff.verbs import predict, simulate, validate  # noqa: E402
+
+__all__ = [
+    "DenoisingScoreMatching",
+    "InputError",
+    "Metric",
+    "Problem",
+    "Verdict",
+    "data",
+    "models",
+    "predict",
+    "simulate",
+    "trainers",
+    "validate",
+]

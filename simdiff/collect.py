@@ -1,0 +1,136 @@
+"""As many trials as a rule asks for, from a store that may hold some of them already.
+
+The number of trials is decided in stages, each from the trials of the stages before it alone. A run
+that was interrupted therefore takes the same decisions again and ends with the same trials, and trials
+that another run left behind are used only where this one would have asked for them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import pandas as pd
+
+from simdiff import engine
+from simdiff.engine import batch_size
+from simdiff.problem import Problem
+from simdiff.theory import evaluate
+from simdiff.validation import Hypothesis, Rule, hypotheses, next_trials
+
+Progress = Callable[[int, int, int], None]
+"""`progress(d, trials finished, trials wanted)` after every batch and every decision."""
+
+
+class TrialStore(Protocol):
+    """Where trial rows are kept: a run folder, or memory."""
+
+    def trials(self, point: str, d: int, seed: int) -> pd.DataFrame:
+        """Stored rows."""
+
+    def append(self, frame: pd.DataFrame) -> Any:
+        """Keep rows."""
+
+
+class Memory:
+    """Trial rows kept for the life of the process."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, int, int], list[pd.DataFrame]] = {}
+
+    def trials(self, point: str, d: int, seed: int) -> pd.DataFrame:
+        """Rows appended so far."""
+        frames = self._rows.get((point, d, seed), [])
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame({"trial": []})
+
+    def append(self, frame: pd.DataFrame) -> None:
+        """Keep rows of one point, size and seed."""
+        first = frame.iloc[0]
+        self._rows.setdefault((first["point"], int(first["d"]), int(first["seed"])), []).append(frame)
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """One point under one rule: what is simulated, and what it is compared with."""
+
+    problem: Problem
+    theory: Callable[[Problem], Mapping[str, Any]] | None
+    sizes: tuple[int, ...]
+    rule: Rule
+    seed: int = 0
+    dtype: str = "auto"
+    facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """Columns added to every row: versions, commit."""
+
+    @property
+    def point(self) -> str:
+        """The problem's digest, with the arithmetic where one was asked for."""
+        suffix = "" if self.dtype == "auto" else f"-{self.dtype}"
+        return self.problem.digest() + suffix
+
+    @functools.cached_property
+    def predictions(self) -> tuple[dict[str, Any], dict[int, dict[str, Any]]]:
+        """The theory at the nominal ratios and at those of each size; {} without a theory."""
+        if self.theory is None:
+            return {}, {d: {} for d in self.sizes}
+        at = {d: evaluate(self.theory, self.problem.realised(d)) for d in self.sizes}
+        return evaluate(self.theory, self.problem), at
+
+    def hypotheses(self, rows: pd.DataFrame) -> list[Hypothesis]:
+        """Every compared metric (and time) with the trials in `rows`; theory at the realised ratios."""
+        nominal, at = self.predictions
+        names = [metric.name for metric in self.problem.metrics if metric.compare]
+        return hypotheses(
+            rows, names, self.sizes, theory=nominal, theory_at=at, times=self.problem.times, point=self.point
+        )
+
+
+def collect(study: Study, store: TrialStore, progress: Progress | None = None) -> list[Hypothesis]:
+    """Run what is missing until the rule is satisfied or its limits are reached."""
+    costs = {d: study.problem.cost(d) for d in study.sizes}
+    totals = dict.fromkeys(study.sizes, 0)
+    items = study.hypotheses(_rows(study, store, totals))
+    while True:
+        wanted = _whole_batches(study, next_trials(items, study.rule, costs))
+        if wanted == totals:
+            return items
+        for d, count in wanted.items():
+            _fill(study, store, d, count, progress)
+        totals = wanted
+        items = study.hypotheses(_rows(study, store, totals))
+
+
+def _fill(study: Study, store: TrialStore, d: int, count: int, progress: Progress | None) -> None:
+    """Run the trials below `count` that the store lacks."""
+    done = {int(trial) for trial in store.trials(study.point, d, study.seed)["trial"]}
+    missing = [trial for trial in range(count) if trial not in done]
+    report = progress or (lambda d, finished, wanted: None)
+    report(d, count - len(missing), count)
+    if not missing:
+        return
+    finished = count - len(missing)
+    for frame in engine.run_trials(study.problem, d, study.seed, missing, study.dtype):
+        store.append(frame.assign(point=study.point, **study.facts))
+        finished += frame["trial"].nunique()
+        report(d, finished, count)
+
+
+def _rows(study: Study, store: TrialStore, totals: Mapping[int, int]) -> pd.DataFrame:
+    """The stored rows of the trials below `totals`."""
+    frames = []
+    for d, count in totals.items():
+        rows = store.trials(study.point, d, study.seed)
+        frames.append(rows[rows["trial"] < count])
+    frames = [frame for frame in frames if len(frame)]
+    if frames:
+        return pd.concat(frames, ignore_index=True)
+    names = [metric.name for metric in study.problem.metrics]
+    return pd.DataFrame(columns=["d", "trial", "status", "time", *names])
+
+
+def _whole_batches(study: Study, wanted: Mapping[int, int]) -> dict[int, int]:
+    """Rounded up to whole batches: a batch costs the same however few of its trials are kept."""
+    sizes = {d: batch_size(study.problem, d) for d in wanted}
+    return {d: -(-count // sizes[d]) * sizes[d] for d, count in wanted.items()}

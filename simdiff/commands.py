@@ -1,0 +1,163 @@
+"""What the commands do, once their points are composed: plain dictionaries in, files and text out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from simdiff import theory
+from simdiff.collect import Study, collect
+from simdiff.config import PARTS, PROBLEMS, build_problem
+from simdiff.figures import draw_all
+from simdiff.models import activation_names
+from simdiff.problem import flatten
+from simdiff.progress import RunProgress, compile_ahead
+from simdiff.report import build_report, console_table
+from simdiff.store import RunFolder, commit, iso_date, machine, versions, versions_text
+from simdiff.validation import Verdict, extrapolation_table, judge_table
+from simdiff.verbs import make_study
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A composed command: the words typed, the base configuration, and one configuration a point."""
+
+    command: str
+    base: dict[str, Any]
+    axes: dict[str, list[str]]
+    points: list[dict[str, Any]]
+
+    def setting(self, name: str) -> Any:
+        """A setting that all points share."""
+        return self.base[name]
+
+
+def run(plan: Plan) -> None:
+    """Simulate what is missing, then write tables, report and figures."""
+    studies = _studies(plan)
+    folder = RunFolder(str(plan.setting("out")))
+    folder.trials()  # a damaged file shows now, not after an hour
+    folder.save_config(json.dumps({"command": plan.command, "axes": plan.axes, **plan.base}, indent=1))
+    folder.save_rule(studies[0].rule.describe(), [study.point for study in studies])
+    with RunProgress(studies) as progress, compile_ahead(studies):
+        for number, study in enumerate(studies):
+            collect(study, folder, progress.of(number))
+    _write(plan, studies, folder)
+
+
+def report(plan: Plan) -> None:
+    """Write the report from the trials there are; says what is missing."""
+    folder = RunFolder(str(plan.setting("out")), create=False)
+    folder.check_writable()
+    _write(plan, _studies(plan), folder)
+
+
+def predict(plan: Plan) -> None:
+    """Print the theory's values at every point."""
+    rows = []
+    for config in plan.points:
+        problem = build_problem(config)
+        values = theory.evaluate(theory.load(config["theory"], problem), problem)
+        swept = {key.lstrip("+"): flatten(config).get(key.lstrip("+"), "") for key in plan.axes}
+        times = problem.times
+        if times is None:
+            rows.append({**swept, **values})
+        else:
+            rows += [
+                {**swept, "time": t, **{k: v[i] for k, v in values.items()}} for i, t in enumerate(times)
+            ]
+    print(pd.DataFrame(rows).to_string(index=False, float_format=lambda x: f"{x:.6g}"))
+
+
+def list_all(groups: Mapping[str, Sequence[str]], experiments: Mapping[str, str]) -> None:
+    """Name everything that can be chosen."""
+    sections = {
+        "problems (problem=)": [*PROBLEMS, "package.module:Class"],
+        **{f"{group} ({group}=)": list(groups[group]) for group in PARTS},
+        "activations (model.activation=)": [*activation_names(), "package.module:function"],
+        "theories (theory=)": [*theory.names(), "package.module:name"],
+    }
+    for title, names in sections.items():
+        print(f"{title}\n    {'  '.join(names)}")
+    print("experiments (experiment=)")
+    width = max(map(len, experiments), default=0)
+    for name, note in experiments.items():
+        print(f"    {name:<{width}}  {note}")
+
+
+def _studies(plan: Plan) -> list[Study]:
+    """Every point's study, checked; points that are the same problem appear once."""
+    facts = {"versions": versions_text(), "commit": commit()}
+    studies: dict[str, Study] = {}
+    for config in plan.points:
+        problem = build_problem(config)
+        study = make_study(
+            problem,
+            config["theory"],
+            config["sizes"],
+            config["precision"],
+            config["alpha"],
+            config["seed"],
+            config["max_trials"],
+            config["dtype"],
+        )
+        text = json.dumps(problem.describe(), sort_keys=True)
+        studies[study.point] = dataclasses.replace(study, facts={**facts, "problem": text})
+    return list(studies.values())
+
+
+def _write(plan: Plan, studies: Sequence[Study], folder: RunFolder) -> None:
+    """Tables, figures and report of all points together."""
+    items = [item for study in studies for item in study.hypotheses(stored_rows(folder, study))]
+    verdict = judge_table(items, studies[0].rule)
+    summary = _summary(studies, verdict)
+    sizes = extrapolation_table(items)
+    folder.write_table("summary", summary)
+    folder.write_table("finite_sizes", sizes)
+    figures = draw_all(plan.base, plan.axes, plan.points, studies, summary, sizes, folder)
+    facts = _provenance(plan, studies, folder)
+    rule = studies[0].rule.describe() | {"seed": studies[0].seed}
+    text = build_report(summary, sizes, rule, facts, figures, title=plan.setting("name"), folder=folder.path)
+    folder.write_text("report.md", text)
+    width = shutil.get_terminal_size((100, 24)).columns
+    print(console_table(summary, width, color=sys.stdout.isatty()))
+    print(f"Report: {folder.path / 'report.md'}")
+
+
+def stored_rows(folder: RunFolder, study: Study) -> pd.DataFrame:
+    """The rows of a study's sizes and seed that are in the folder."""
+    rows = [folder.trials(study.point, d, study.seed) for d in study.sizes]
+    return pd.concat(rows, ignore_index=True)
+
+
+def _summary(studies: Sequence[Study], verdict: Verdict) -> pd.DataFrame:
+    """The verdicts with a column for every parameter of the problems."""
+    parameters = [
+        {"point": study.point, **{k: v for k, v in flatten(study.problem.describe()).items() if _scalar(v)}}
+        for study in studies
+    ]
+    return pd.DataFrame(parameters).merge(verdict.table, on="point")
+
+
+def _scalar(value: Any) -> bool:
+    return isinstance(value, (str, int, float, bool))
+
+
+def _provenance(plan: Plan, studies: Sequence[Study], folder: RunFolder) -> dict[str, Any]:
+    rows = pd.concat([stored_rows(folder, study) for study in studies], ignore_index=True)
+    notes = sorted({note for study in studies for note in study.problem.notes()})
+    facts: dict[str, Any] = {"command": plan.command, "seed": studies[0].seed, "date": iso_date()}
+    for name in ("device", "platform", "dtype", "commit"):
+        facts[name] = ", ".join(sorted({str(v) for v in rows[name].dropna()})) if len(rows) else ""
+    facts["machine"], facts["versions"] = machine(), versions()
+    facts["trials"] = int(rows.drop_duplicates(["point", "d", "seed", "trial"]).shape[0])
+    facts["seconds in trials"] = round(
+        float(rows.drop_duplicates(["point", "d", "trial"])["duration"].sum()), 1
+    )
+    return facts | ({"notes": "; ".join(notes)} if notes else {})

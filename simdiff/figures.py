@@ -1,0 +1,156 @@
+"""The figures of a run: which to draw, and the dense theory lines and maps behind the simulated points."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from simdiff.collect import Study
+from simdiff.config import build_problem
+from simdiff.errors import InputError, check_choice
+from simdiff.plots import columns
+from simdiff.plots.curves import draw_curves
+from simdiff.plots.deviations import draw_deviations
+from simdiff.plots.extrapolation import draw_extrapolation
+from simdiff.plots.maps import draw_maps
+from simdiff.plots.style import save
+from simdiff.problem import Problem, flatten
+from simdiff.store import RunFolder
+from simdiff.theory import evaluate, load
+
+KINDS = ("curves", "maps", "none")
+
+
+def draw_all(
+    base: Mapping[str, Any],
+    axes: Mapping[str, Sequence[str]],
+    points: Sequence[Mapping[str, Any]],
+    studies: Sequence[Study],
+    summary: pd.DataFrame,
+    sizes: pd.DataFrame,
+    folder: RunFolder,
+) -> list[Path]:
+    """Draw what the configuration asks for and the finite-size figures; returns the PNG files."""
+    wanted = base["figure"]
+    kind = check_choice("figure.kind", wanted["kind"], KINDS)
+    x = wanted["x"] or ("time" if studies[0].problem.times else columns.main_axis(summary))
+    drawn: dict[str, Any] = {}
+    if kind == "curves" and x is not None:
+        lines = _lines(points, axes, x, wanted["grid"])
+        marks = threshold_marks(studies, x) if wanted["threshold"] else None
+        series = wanted["series"] if wanted["series"] in summary.columns else None
+        drawn["curves"] = draw_curves(
+            summary, lines, x=x, series=series, metrics=wanted["metrics"], marks=marks, title=""
+        )
+    if kind == "maps":
+        drawn["maps"] = _draw_maps(points, wanted, summary)
+    if summary["stderr"].notna().any():
+        precision = studies[0].rule.precision
+        drawn["finite_sizes"] = draw_extrapolation(sizes, summary, precision=precision)
+        if summary["theory"].notna().any():
+            drawn["deviations"] = draw_deviations(summary, precision=precision)
+    return [save(figure, folder.write_figure_path(name))[0] for name, figure in drawn.items()]
+
+
+def threshold_marks(studies: Sequence[Study], x: str) -> dict[Any, float]:
+    """Where p = n m on the axis psi_p or psi_n, for each finite m."""
+    flat = [flatten(study.problem.describe()) for study in studies]
+    known = [f for f in flat if {"psi_n", "m", "model.psi_p"} <= set(f) and f["m"] != "inf"]
+    if x == "model.psi_p":
+        return {f["m"]: f["psi_n"] * f["m"] for f in known}
+    return {f["m"]: f["model.psi_p"] / f["m"] for f in known} if x == "psi_n" else {}
+
+
+def _lines(
+    points: Sequence[Mapping[str, Any]], axes: Mapping[str, Sequence[str]], x: str, grid: int
+) -> pd.DataFrame | None:
+    """Theory on a dense grid of x, for every combination of the other swept values."""
+    values = sorted({v for v in (_get(point, x) for point in points) if isinstance(v, (int, float))})
+    finite = [v for v in values if math.isfinite(v)]
+    if x == "time" or len(finite) < 2:
+        return None
+    others = [key.lstrip("+") for key in axes if key.lstrip("+") != x]
+    starts = {tuple(str(_get(p, key)) for key in others): p for p in points}.values()
+    dense = dense_values(x, finite, grid)
+    return theory_table([_with(start, {x: v}) for start in starts for v in dense])
+
+
+def _draw_maps(points: Sequence[Mapping[str, Any]], wanted: Mapping[str, Any], summary: pd.DataFrame) -> Any:
+    x, y = wanted["x"], wanted["y"]
+    if not (x and y):
+        raise InputError("figure", {"x": x, "y": y}, "names of the two axes of the maps")
+    spans = [sorted({float(_get(point, name)) for point in points}) for name in (x, y)]
+    if min(len(span) for span in spans) < 2:
+        raise InputError("figure", {"x": x, "y": y}, "two axes that are swept over two values or more")
+    fine = [dense_values(name, span, wanted["grid"]) for name, span in zip((x, y), spans, strict=True)]
+    table = theory_table([_with(points[0], {x: u, y: v}) for u, v in itertools.product(*fine)])
+    m = points[0].get("m")
+    guides: dict[str, Callable] = {}
+    if wanted["threshold"] and (x, y) == ("psi_n", "model.psi_p") and isinstance(m, int):
+        guides["$p = n m$"] = lambda u: u * m
+    return draw_maps(table, x=x, y=y, metrics=wanted["metrics"], points=summary, guides=guides)
+
+
+def theory_table(configs: Sequence[Mapping[str, Any]]) -> pd.DataFrame | None:
+    """Predictions at many configurations in one call where the theory can: parameters, metric, theory."""
+    with contextlib.suppress(InputError):
+        problems = [build_problem(config) for config in configs]
+        if configs[0]["theory"] is None and problems[0].default_theory is None:
+            return None
+        theory = load(configs[0]["theory"], problems[0])
+        return pd.DataFrame(_rows(problems, theory))
+    return None
+
+
+def _rows(problems: Sequence[Problem], theory: Callable) -> Iterator[dict[str, Any]]:
+    many = getattr(theory, "many", None)
+    values = many(problems) if many else [evaluate(theory, problem) for problem in problems]
+    for problem, found in zip(problems, values, strict=True):
+        flat = flatten(problem.describe())
+        scalars = {k: v for k, v in flat.items() if isinstance(v, (str, int, float, bool))}
+        for metric, value in found.items():
+            for time, number in _at_times(problem, value):
+                yield {**scalars, **time, "metric": metric, "theory": float(number)}
+
+
+def _at_times(problem: Problem, value: Any) -> list[tuple[dict[str, float], float]]:
+    numbers = np.atleast_1d(np.asarray(value, float))
+    if problem.times is None:
+        return [({}, numbers[0])]
+    return [({"time": t}, number) for t, number in zip(problem.times, numbers, strict=True)]
+
+
+def dense_values(name: str, values: Sequence[float], grid: int) -> list[float]:
+    """`grid` values from the least to the greatest; logarithmic over more than a decade; whole for m."""
+    low, high = min(values), max(values)
+    spaced = np.geomspace if low > 0 and high > 10 * low else np.linspace
+    dense = spaced(low, high, grid)
+    if name == "m":
+        return sorted({int(v) for v in np.rint(dense)})
+    return sorted({*dense[1:-1].tolist(), *map(float, values)})
+
+
+def _get(config: Mapping[str, Any], name: str) -> Any:
+    value: Any = config
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def _with(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    changed = copy.deepcopy(dict(config))
+    for name, value in changes.items():
+        *path, last = name.split(".")
+        inner = changed
+        for part in path:
+            inner = inner[part]
+        inner[last] = value
+    return changed

@@ -1,0 +1,122 @@
+"""The three verbs of the library: predict, simulate, validate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from simdiff import engine
+from simdiff.collect import Memory, Progress, Study, collect
+from simdiff.errors import InputError, check_integer
+from simdiff.problem import Problem
+from simdiff.theory import evaluate, load
+from simdiff.validation import Rule, Verdict, judge_table
+
+TheorySpec = str | Callable[[Problem], Mapping[str, Any]] | None
+
+
+def predict(problem: Problem, theory: TheorySpec = None, d: int | None = None) -> dict[str, Any]:
+    """What the theory says: {metric: float, or array over `problem.times`}.
+
+    Args:
+        problem: the problem.
+        theory: a built-in name, an import path "package.module:name", a callable problem -> mapping, or
+            None for the problem's own.
+        d: evaluate at the ratios that size d really has after rounding; None: at the nominal ones.
+
+    Raises:
+        InputError: no such theory, or one that does not cover this problem.
+    """
+    check_problem(problem)
+    at = problem if d is None else problem.realised(check_integer("d", d, least=1))
+    return evaluate(load(theory, problem), at)
+
+
+def simulate(
+    problem: Problem, d: int = 200, trials: int = 8, seed: int = 0, dtype: str = "auto"
+) -> pd.DataFrame:
+    """Run Monte-Carlo trials: one row a trial (and time), metrics as columns.
+
+    A trial's numbers depend on (problem, d, seed, trial index) alone.
+
+    Args:
+        problem: the problem.
+        d: the size.
+        trials: how many; trial i is the same whatever this number.
+        seed: an integer from 0 to 2^32 - 1.
+        dtype: "float32", "mixed", "float64", or "auto", the fastest that is accurate enough.
+
+    Raises:
+        InputError: a bad argument, or more memory needed than there is, before anything is computed.
+    """
+    check_problem(problem)
+    check_integer("d", d, least=1)
+    check_integer("trials", trials, least=1)
+    frames = engine.run_trials(problem, d, engine.check_seed(seed), range(trials), dtype)
+    return pd.concat(frames, ignore_index=True)
+
+
+def validate(
+    problem: Problem,
+    theory: TheorySpec = None,
+    sizes: Sequence[int] = (100, 200, 400),
+    precision: float = 0.005,
+    alpha: float = 0.05,
+    seed: int = 0,
+    max_trials: int = 512,
+    dtype: str = "auto",
+    progress: Progress | None = None,
+) -> Verdict:
+    """Test a theory against the limit extrapolated from simulations at several sizes.
+
+    Trials are added until every metric's limit is known to `precision` (relative half width of its 95%
+    confidence interval) or `max_trials` at a size are spent; the decision looks at standard errors only.
+
+    Returns:
+        A `Verdict`: `.agree` is True, False or None (precision not reached); `.table` has a row a metric.
+
+    Raises:
+        InputError: a bad argument, before anything is computed.
+    """
+    study = make_study(problem, theory, sizes, precision, alpha, seed, max_trials, dtype)
+    return judge_table(collect(study, Memory(), progress), study.rule)
+
+
+def make_study(
+    problem: Problem,
+    theory: TheorySpec,
+    sizes: Sequence[int],
+    precision: float,
+    alpha: float,
+    seed: int,
+    max_trials: int,
+    dtype: str,
+) -> Study:
+    """Check everything that can be checked before the first trial."""
+    check_problem(problem)
+    nudged = engine.nudge(problem, sizes)
+    if len(set(nudged)) < len(nudged):
+        raise InputError(
+            "sizes", list(sizes), "sizes farther apart", f"they become {nudged} for whole n and p"
+        )
+    pilot = min(12, max(4, max_trials))
+    rule = Rule(
+        precision=precision, alpha=alpha, sizes=nudged, min_trials=pilot, max_trials=max_trials, batch=1
+    )
+    for d in nudged:
+        engine.check_memory(problem, d)
+    problem.kernel(nudged[-1], dtype)
+    chosen = load(theory, problem) if theory is not None or problem.default_theory is not None else None
+    study = Study(problem, chosen, nudged, rule, engine.check_seed(seed), dtype)
+    _ = study.predictions
+    return study
+
+
+def check_problem(problem: Any) -> None:
+    """Raise `InputError` unless it is a problem with metrics."""
+    if not isinstance(problem, Problem):
+        raise InputError("problem", problem, "an instance of a simdiff.Problem")
+    if not problem.metrics:
+        raise InputError(f"{type(problem).__name__}.metrics", (), "one Metric or more")

@@ -1,0 +1,84 @@
+"""Imports point one way, and each outside library has one home."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent / "simdiff"
+FILES = sorted(ROOT.rglob("*.py"))
+
+# room -> rooms of simdiff it may import from (itself always)
+ALLOWED = {
+    "errors": set(),
+    "imports": {"errors"},
+    "draws": set(),
+    "problem": {"errors"},
+    "data": {"draws", "errors", "imports"},
+    "models": {"draws", "errors", "imports"},
+    "trainers": {"draws", "errors"},
+    "problems": {"data", "models", "trainers", "draws", "errors", "problem"},
+    "theory": {"errors", "imports", "problem"},
+    "engine": {"errors", "problem"},
+    "validation": {"errors"},
+    "store": {"errors"},
+    "plots": {"errors"},
+    "report": {"errors", "plots"},
+    "config": {"data", "models", "trainers", "problems", "problem", "errors", "imports"},
+    "verbs": {"engine", "theory", "validation", "store", "problem", "errors"},
+    "commands": {"config", "verbs", "engine", "theory", "validation", "store", "plots", "report", "problem"}
+    | {"errors", "models"},
+    "cli": {"commands", "config", "errors"},
+    "__init__": {"data", "models", "trainers", "problems", "problem", "verbs", "errors"},
+}
+HOMES = {"hydra": {"cli"}, "omegaconf": {"cli"}, "pyarrow": {"store"}, "matplotlib": {"plots"}}
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def offences(path: Path) -> list[str]:
+    room, found = room_of(path), []
+    for name in imported(path):
+        parts = name.split(".")
+        if parts[0] == "simdiff" and len(parts) > 1:
+            target = parts[1]
+            known = (ROOT / target).exists() or (ROOT / f"{target}.py").exists()
+            if known and target != room and target not in ALLOWED[room]:
+                found.append(f"{room} imports {target}")
+        elif room not in HOMES.get(parts[0], {room}):
+            found.append(f"{room} imports {parts[0]}")
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_one_way(path):
+    assert offences(path) == []
+
+
+def test_every_room_has_a_rule():
+    assert {room_of(path) for path in FILES} <= set(ALLOWED)
+
+
+def test_an_offence_would_be_seen(tmp_path, monkeypatch):
+    bad = ROOT / "theory" / "zz_never_written.py"
+    monkeypatch.setattr(
+        Path, "read_text", lambda self: "from simdiff.problems import denoising\nimport hydra\n"
+    )
+    assert sorted(offences(bad)) == [
+        "theory imports hydra",
+        "theory imports problems",
+        "theory imports problems",
+    ]
