@@ -205,13 +205,17 @@ def _steps(system: System, x: Array) -> tuple[Array, Array]:
     f2 = system.psi_n * jnp.exp(x[1] - x[2]) + i * taken2
     f3 = taken1 + (1.0 - i) * taken2 + mass
     rs = response(system, a1, alpha2, gamma, av)
-    newton = _solve_jacobian(
+    zero = jnp.zeros_like(mass)
+    both = _solve_jacobian(
         system,
         (a1, alpha2, av, rs),
-        (f1 * jnp.log(system.psi_n / f1), f2 * jnp.log(system.psi_n / f2), f3 * jnp.log(system.psi_p / f3)),
+        (
+            jnp.stack([f1 * jnp.log(system.psi_n / f1), zero]),
+            jnp.stack([f2 * jnp.log(system.psi_n / f2), zero]),
+            jnp.stack([f3 * jnp.log(system.psi_p / f3), -mass]),
+        ),
     )
-    zero = jnp.zeros_like(mass)
-    return newton, _solve_jacobian(system, (a1, alpha2, av, rs), (zero, zero, -mass))
+    return both[:, 0], both[:, 1]
 
 
 def _solve_jacobian(

@@ -23,8 +23,10 @@ from simdiff.theory.quadrature import constants
 
 METRICS = ("test", "train", "score", "memorization", "objective")
 
-_SMALLEST_BATCH = 16
-_MOST_ENTRIES = 2**20  # atoms times points in one call: bounds its memory to some hundred MB
+_SMALL_BATCH, _LARGE_BATCH = 16, 1024
+_MOST_ATOMS_IN_LARGE_BATCH = 64
+"""Calls have one of two batch sizes and a power of four of atoms: a compilation costs seconds, padding
+far less. Long spectra go in small batches, which bounds memory."""
 
 
 class ConvergenceWarning(UserWarning):
@@ -44,24 +46,24 @@ def predict(problem: Any) -> dict[str, float]:
 
 
 def predict_many(problems: Sequence[Any]) -> list[dict[str, float]]:
-    """`predict` for every problem, in one vectorised call."""
+    """`predict` for every problem, in as few compiled calls as they fit into."""
     settings = _settings(problems)
     if not settings:
         return []
     atoms = _power_of_four(max(s.eigenvalues.size for s in settings))
-    chunk = max(_SMALLEST_BATCH, _MOST_ENTRIES // atoms)  # both powers of four, and so is this
+    large = len(settings) > _SMALL_BATCH and atoms <= _MOST_ATOMS_IN_LARGE_BATCH
+    batch = _LARGE_BATCH if large else _SMALL_BATCH
     results: list[dict[str, float]] = []
-    for start in range(0, len(settings), chunk):
-        part = settings[start : start + chunk]
-        curves = learning_curves(_stack(part, atoms))
-        results += _rows(curves, problems[start : start + chunk])
+    for start in range(0, len(settings), batch):
+        curves = learning_curves(_stack(settings[start : start + batch], batch, atoms))
+        results += _rows(curves, problems[start : start + batch])
     return results
 
 
 predict.many = predict_many  # type: ignore[attr-defined]
 
 
-def describe_point(problem: Any) -> str:
+def _place(problem: Any) -> str:
     """The numbers that place a problem, for messages."""
     return (
         f"psi_n={problem.psi_n:.6g}, psi_p={problem.model.psi_p:.6g}, m={problem.m}, t={problem.t:.6g}, "
@@ -124,9 +126,8 @@ def _check_spectrum(spectrum: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray
     return eigenvalues, weights / weights.sum()
 
 
-def _stack(settings: Sequence[Setting], atoms: int) -> Setting:
-    """One setting with a leading axis; spectra and the batch are padded so that few shapes compile."""
-    batch = max(_SMALLEST_BATCH, _power_of_four(len(settings)))
+def _stack(settings: Sequence[Setting], batch: int, atoms: int) -> Setting:
+    """One setting with a leading axis of length `batch`, all spectra of length `atoms`."""
     padded = [*settings, *[settings[-1]] * (batch - len(settings))]
 
     def column(values: Sequence[Any]) -> np.ndarray:
@@ -143,12 +144,11 @@ def _rows(curves: LearningCurve, problems: Sequence[Any]) -> list[dict[str, floa
     rows = []
     for k, problem in enumerate(problems):
         if not usable[k]:
-            message = f"the fixed point was not found at {describe_point(problem)}: predictions are nan"
+            message = f"the fixed point was not found at {_place(problem)}: predictions are nan"
             warnings.warn(message, ConvergenceWarning, stacklevel=4)
         rows.append({name: float(c[k]) if usable[k] else math.nan for name, c in columns.items()})
     return rows
 
 
 def _power_of_four(count: int) -> int:
-    """The next power of four: a compilation costs seconds, padding microseconds."""
     return 1 << 2 * math.ceil(math.log2(count) / 2)
