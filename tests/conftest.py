@@ -1,3 +1,6 @@
-import os
+"""Array shapes and types of the numerical rooms are checked at run time under pytest."""
 
-os.environ.setdefault("JAX_PLATFORMS", os.environ.get("SIMDIFF_TEST_PLATFORM", "cpu"))
+from jaxtyping import install_import_hook
+
+CHECKED = ("data", "draws", "engine", "models", "problems", "trainers")
+install_import_hook([f"simdiff.{room}" for room in CHECKED], "typechecker.check")

@@ -25,11 +25,14 @@ ALLOWED = {
     "plots": {"errors"},
     "report": {"errors", "plots"},
     "config": {"data", "models", "trainers", "problems", "problem", "errors", "imports"},
-    "verbs": {"engine", "theory", "validation", "store", "problem", "errors"},
-    "commands": {"config", "verbs", "engine", "theory", "validation", "store", "plots", "report", "problem"}
-    | {"errors", "models"},
+    "collect": {"engine", "theory", "validation", "problem", "errors"},
+    "verbs": {"collect", "engine", "theory", "validation", "problem", "errors"},
+    "progress": {"collect", "engine"},
+    "figures": {"collect", "config", "theory", "store", "plots", "problem", "errors"},
+    "commands": {"collect", "config", "figures", "progress", "report", "verbs"}
+    | {"models", "problem", "store", "theory", "validation", "errors"},
     "cli": {"commands", "config", "errors"},
-    "__init__": {"data", "models", "trainers", "problems", "problem", "verbs", "errors"},
+    "__init__": {"data", "models", "trainers", "problems", "problem", "validation", "verbs", "errors"},
 }
 HOMES = {"hydra": {"cli"}, "omegaconf": {"cli"}, "pyarrow": {"store"}, "matplotlib": {"plots"}}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from jaxtyping import Array, Float
@@ -48,7 +48,7 @@ class DataLaw(abc.ABC):
         """Eigenvalues of the population covariance and their weights (sum 1), float64."""
 
     @abc.abstractmethod
-    def realised(self, d: int) -> Self:
+    def realised(self, d: int) -> DataLaw:
         """The same law with the spectrum that size d really has: what theory is given."""
 
     @abc.abstractmethod

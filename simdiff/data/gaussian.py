@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Self
 
 import jax.numpy as jnp
 import numpy as np
@@ -60,7 +59,7 @@ class Gaussian(DataLaw):
         """Eigenvalues and weights as given."""
         return np.array(self.spectrum_[0]), np.array(self.spectrum_[1])
 
-    def realised(self, d: int) -> Self:
+    def realised(self, d: int) -> Gaussian:
         """Weights rounded to multiples of 1/d."""
         values, weights = self.spectrum()
         counts = _apportion(weights, d)
@@ -108,7 +107,7 @@ class PowerLaw(DataLaw):
         s = np.arange(1, self.reference + 1, dtype=float) ** -float(self.exponent)
         return s / s.mean(), np.full(self.reference, 1.0 / self.reference)
 
-    def realised(self, d: int) -> Self:
+    def realised(self, d: int) -> PowerLaw:
         """The same law referred to size d."""
         return dataclasses.replace(self, reference=d)
 

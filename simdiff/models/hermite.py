@@ -26,7 +26,7 @@ _REACH = 7.0
 
 
 def hermite_moments(
-    rho: Activation, mean: Float[Array, "*s"], std: Float[Array, "*s"], orders: int, nodes: int
+    rho: Activation, mean: Float[Array, "*#s"], std: Float[Array, "*#s"], orders: int, nodes: int
 ) -> tuple[Float[Array, orders * s], Float[Array, "*s"]]:
     """(psi_0 .. psi_{orders-1}, E rho(u)^2) for every element of mean and std.
 

@@ -14,10 +14,11 @@ from jaxtyping import Array, Float
 
 from simdiff.draws import normal_rows
 from simdiff.errors import check_number
-from simdiff.models.activations import Activation, activation
+from simdiff.models.activations import Activation
+from simdiff.models.activations import activation as as_activation
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, init=False)
 class RandomFeatures:
     """p = psi_p d random features with the given activation.
 
@@ -28,11 +29,11 @@ class RandomFeatures:
     """
 
     psi_p: float
-    activation: str | Callable | Activation = "tanh"
+    activation: Activation
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "psi_p", check_number("model.psi_p", self.psi_p, above=0))
-        object.__setattr__(self, "activation", activation(self.activation))
+    def __init__(self, psi_p: float, activation: str | Callable | Activation = "tanh") -> None:
+        object.__setattr__(self, "psi_p", check_number("model.psi_p", psi_p, above=0))
+        object.__setattr__(self, "activation", as_activation(activation))
 
 
 def first_layer(key: Array, p: int, d: int) -> Float[Array, "p d"]:

@@ -9,11 +9,12 @@ def power_of_two(length: int, least: int = 1) -> int:
 
 
 def bucket(length: int) -> int:
-    """`length` padded to one of a few values an octave: 256, 512, 1024, 1536, 2048, 2560, ...
+    """`length` padded to 256, 512, 1024, and above to one of eight values an octave.
 
-    A compilation costs as much as some fifty padded trials of length 1024 (measured on two cores),
-    so small lengths have one bucket an octave; padding by x costs x^2 to x^3, so large ones have four.
+    A compilation costs as much as some fifty padded trials of length 1024 (measured on two cores), so
+    small lengths have one bucket an octave. Padding by x costs x^2 in products and x^3 in a
+    factorisation, so large lengths are padded by 6% on average.
     """
     octave = power_of_two(length, 256)
-    step = octave if octave <= 1024 else octave // 4 if octave == 2048 else octave // 8
+    step = octave if octave <= 1024 else octave // 16
     return -(-length // step) * step

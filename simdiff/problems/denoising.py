@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -85,7 +85,7 @@ class DenoisingScoreMatching(Problem):
         """Recorded steps of a gradient trainer; None for the exact minimiser."""
         return getattr(self.trainer, "times", None)
 
-    def realised(self, d: int) -> Self:
+    def realised(self, d: int) -> DenoisingScoreMatching:
         """psi_n, psi_p and the spectrum as they come out at size d."""
         n, p = self.counts(d)
         model = dataclasses.replace(self.model, psi_p=p / d)
@@ -149,17 +149,22 @@ class DenoisingScoreMatching(Problem):
         return 8 * (square * copies // 2 + blocks + shape.stored_rows * d)
 
     def cost(self, d: int) -> float:
-        """Flops of one trial, a symmetric product counted once."""
+        """Flops of one trial, products of a matrix with its own transpose counted once."""
         n, p = self.counts(d)
-        draws = series_length(d) if math.isinf(self.m) else self.m
-        rows, side = n * draws, min(p, n * draws)
-        solve = side**3 / 3 + 2 * side**2 * d + 3 * p**2 * d
-        features = 2 * (rows + 4 * d) * p * d + 2 * 4 * d * p * d
-        training = 0.0
-        if isinstance(self.trainer, Optax):
-            batch = self.trainer.batch
-            training = self.trainer.steps * (6.0 * batch * p * d if batch else 2.0 * p**2 * d)
-        return features + rows * p * max(side, p if math.isinf(self.m) else 1) + solve + training
+        exact = math.isinf(self.m)
+        rows, fresh = (n, 0) if exact else (n * int(self.m), 4 * d)
+        products = n * series_length(d) * p**2 if exact else rows * p * min(p, rows) + 2 * rows * p * d
+        side = p if exact else min(p, rows)
+        solve = side**3 / 3 + 2 * side**2 * d
+        errors = 3 * p**2 * d + 2 * fresh * p * d
+        return 2 * (rows + fresh) * p * d + products + errors + (self._training_cost(p, d) or solve)
+
+    def _training_cost(self, p: int, d: int) -> float:
+        """Flops of gradient training; 0 for the exact minimiser."""
+        if isinstance(self.trainer, Ridge):
+            return 0.0
+        batch = self.trainer.batch
+        return self.trainer.steps * (6.0 * batch * p * d if batch else 2.0 * p**2 * d)
 
     def _shape(self, d: int) -> Shape:
         n, p = self.counts(d)

@@ -42,7 +42,7 @@ class OptaxKernel:
         stops = jnp.asarray(self.trainer.times, jnp.int32)
         starts = jnp.concatenate([jnp.zeros(1, jnp.int32), stops[:-1]])
 
-        def leg(state: tuple, ends: tuple) -> tuple:
+        def leg(state: tuple, ends: tuple) -> tuple[tuple, dict[str, Array]]:
             state = jax.lax.fori_loop(ends[0], ends[1], update, state)
             b = state[0].astype(jnp.float64) * scale
             return state, self._measure(setup, normal, known, b, inputs["ridge"])
@@ -66,18 +66,19 @@ class OptaxKernel:
     def _gradient(self, setup: Setup, normal: Normal, ridge: Array) -> Callable[[Array, Array], Array]:
         """`gradient(step, B)`: exact over all training pairs, or on a random batch of them."""
         regularised = ridge.astype(normal.u.dtype)
-        if self.trainer.batch is None:
+        size = self.trainer.batch
+        if size is None:
             return lambda step, b: b @ normal.u + regularised * b + normal.v.T
 
         def on_batch(step: Array, b: Float[Array, "d p"]) -> Float[Array, "d p"]:
-            f, z = self._batch(setup, step)
-            return (z + f @ b.T).T @ f / self.trainer.batch + regularised * b
+            f, z = self._batch(setup, step, size)
+            return (z + f @ b.T).T @ f / size + regularised * b
 
         return on_batch
 
-    def _batch(self, setup: Setup, step: Array) -> tuple[Array, Array]:
+    def _batch(self, setup: Setup, step: Array, size: int) -> tuple[Array, Array]:
         """A batch of training pairs drawn with replacement, on their own noise or on fresh noise."""
-        pairs, size = setup.pairs, self.trainer.batch
+        pairs = setup.pairs
         index_key, noise_key = jax.random.split(jax.random.fold_in(pairs.keys.training, step))
         rows = jnp.arange(size)
         real = jnp.ones(size, bool)

@@ -52,7 +52,8 @@ def test_sgd_is_gradient_flow_in_the_stated_time():
 
 
 def test_batches_on_fixed_noise_stay_near_the_minimiser_and_fresh_noise_near_m_infinity():
-    settings = dict(name="sgd", learning_rate=0.1, steps=6000, batch=32, ridge=1e-2, schedule="linear")
+    settings = {"name": "sgd", "learning_rate": 0.1, "steps": 6000, "batch": 32, "ridge": 1e-2}
+    settings["schedule"] = "linear"
     fixed = trained(**settings, m=1)
     fresh = trained(**settings, noise="fresh", m=math.inf)
     at_one = run_kernel(problem(simdiff.trainers.Ridge(1e-2), 1), D, KEY)
