@@ -11,6 +11,7 @@ r = 1 and the second moment is integrated directly.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -27,24 +28,32 @@ _REACH = 7.0
 
 def hermite_moments(
     rho: Activation, mean: Float[Array, "*#s"], std: Float[Array, "*#s"], orders: int, nodes: int
-) -> tuple[Float[Array, orders * s], Float[Array, "*s"]]:
+) -> tuple[Float[Array, "orders ..."], Float[Array, "..."]]:
     """(psi_0 .. psi_{orders-1}, E rho(u)^2) for every element of mean and std.
 
-    Gauss-Hermite where rho is smooth, Gauss-Legendre panels split at its kinks otherwise. A node at
-    a time is added up, so memory is `orders + 1` times that of `mean`.
+    Gauss-Hermite where rho is smooth, Gauss-Legendre panels split at its kinks otherwise. Memory is
+    `nodes` (times panels) that of `mean`: cut large arrays into tiles.
     """
-    positions, weights = _rule(rho.kinks, nodes)
+    return (_kinked if rho.kinks else _smooth)(rho, mean, std, orders, nodes)
 
-    def add(total: tuple, node: tuple) -> tuple:
-        g, w = _place(node, rho.kinks, mean, std)
-        value = rho.fn(mean + std * g)
-        moments = w * value * _hermite(g, orders)
-        return (total[0] + moments, total[1] + w * value**2), None
 
-    zero = jnp.zeros(jnp.broadcast_shapes(mean.shape, std.shape), mean.dtype)
-    start = (jnp.broadcast_to(zero, (orders, *zero.shape)), zero)
-    total, _ = jax.lax.scan(add, start, (positions.astype(mean.dtype), weights.astype(mean.dtype)))
-    return total
+def _smooth(rho: Activation, mean: Array, std: Array, orders: int, nodes: int) -> tuple[Array, Array]:
+    """One rule for all elements, so the sums over nodes are a small matrix product."""
+    x, w = np.polynomial.hermite_e.hermegauss(nodes)
+    g, w = jnp.asarray(x, mean.dtype), jnp.asarray(w / math.sqrt(2 * math.pi), mean.dtype)
+    values = rho.fn(mean + std * g.reshape(-1, *[1] * mean.ndim))
+    # Without the barrier compilers evaluate rho again for every order.
+    values = jax.lax.optimization_barrier(values)
+    return jnp.tensordot(jnp.stack(_hermite(g, orders)) * w, values, 1), jnp.tensordot(w, values**2, 1)
+
+
+def _kinked(rho: Activation, mean: Array, std: Array, orders: int, nodes: int) -> tuple[Array, Array]:
+    """Every element has panels of its own, from kink to kink."""
+    g, w = _panels(rho.kinks, mean, std, nodes)
+    values = rho.fn(mean + std * g)
+    g, weighted, squared = jax.lax.optimization_barrier((g, w * values, w * values**2))
+    psi = [jnp.sum(weighted * h, axis=0) for h in _hermite(g, orders)]
+    return jnp.stack(psi), jnp.sum(squared, axis=0)
 
 
 def mehler_sum(
@@ -67,36 +76,25 @@ def series_length(d: int) -> int:
     return max(4, math.ceil(6 * math.log(64) / math.log(max(d, 4))))
 
 
-def _rule(kinks: Sequence[float], nodes: int) -> tuple[Array, Array]:
-    """((panel, position), weight) of every node; without kinks there is one panel."""
-    if not kinks:
-        x, w = np.polynomial.hermite_e.hermegauss(nodes)
-        return jnp.stack([jnp.zeros(nodes), jnp.asarray(x)], 1), jnp.asarray(w / math.sqrt(2 * math.pi))
-    x, w = np.polynomial.legendre.leggauss(nodes)
-    panels = len(kinks) + 1
-    places = np.stack([np.repeat(np.arange(panels), nodes), np.tile(x, panels)], 1)
-    return jnp.asarray(places), jnp.asarray(np.tile(w, panels))
-
-
-def _place(node: tuple, kinks: Sequence[float], mean: Array, std: Array) -> tuple[Array, Array]:
-    """The node's position g and weight for every element; panels end at the kinks."""
-    (panel, x), w = node
-    if not kinks:
-        return jnp.broadcast_to(x, jnp.broadcast_shapes(mean.shape, std.shape)), w
+def _panels(kinks: Sequence[float], mean: Array, std: Array, nodes: int) -> tuple[Array, Array]:
+    """Positions and weights (panels nodes, *s) of Gauss-Legendre rules from kink to kink, with the density."""
+    x, w = (jnp.asarray(part, mean.dtype) for part in np.polynomial.legendre.leggauss(nodes))
     shape = jnp.broadcast_shapes(mean.shape, std.shape)
-    ends = [jnp.full(shape, -_REACH, mean.dtype)]
-    ends += [jnp.clip((kink - mean) / std, -_REACH, _REACH) for kink in kinks]
-    ends += [jnp.full(shape, _REACH, mean.dtype)]
-    stacked = jnp.stack(ends)
-    at = panel.astype(jnp.int32)
-    low, high = stacked[at], stacked[at + 1]
-    g = 0.5 * (low + high) + 0.5 * (high - low) * x
-    return g, w * 0.5 * (high - low) * jnp.exp(-0.5 * g * g) / math.sqrt(2 * math.pi)
+    inner = [jnp.clip((kink - mean) / std, -_REACH, _REACH) for kink in kinks]
+    ends = [jnp.full(shape, -_REACH, mean.dtype), *inner, jnp.full(shape, _REACH, mean.dtype)]
+    x, w = (part.reshape(-1, *[1] * len(shape)) for part in (x, w))
+    positions, weights = [], []
+    for low, high in itertools.pairwise(ends):
+        half = 0.5 * (high - low)
+        positions.append(0.5 * (low + high) + half * x)
+        weights.append(w * half)
+    g = jnp.concatenate(positions)
+    return g, jnp.concatenate(weights) * jnp.exp(-0.5 * g * g) / math.sqrt(2 * math.pi)
 
 
-def _hermite(g: Array, orders: int) -> Array:
+def _hermite(g: Array, orders: int) -> list[Array]:
     """Orthonormal probabilists' Hermite polynomials h_0 .. h_{orders-1} at g."""
     values = [jnp.ones_like(g), g]
     for k in range(1, orders - 1):
         values.append((g * values[k] - math.sqrt(k) * values[k - 1]) / math.sqrt(k + 1))
-    return jnp.stack(values[:orders])
+    return values[:orders]
