@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from simdiff.engine.compilation import program, to_host
-from simdiff.engine.devices import check_memory, side_by_side
+from simdiff.engine.devices import check_memory, one_lapack_thread, side_by_side
 from simdiff.engine.keys import trial_keys
 from simdiff.errors import InputError
 from simdiff.problem import Problem
@@ -74,7 +74,8 @@ def run_trials(
         whole = range(group[0] // size * size, group[0] // size * size + size)
         keys = trial_keys(problem, d, seed, whole)
         start = time.perf_counter()
-        metrics = to_host(compiled(keys, jax.tree.map(jax.numpy.asarray, inputs)))
+        with one_lapack_thread():
+            metrics = to_host(compiled(keys, jax.tree.map(jax.numpy.asarray, inputs)))
         seconds = (time.perf_counter() - start) / size
         frame = rows(problem, d, seed, list(whole), metrics)
         frame["duration"] = seconds
