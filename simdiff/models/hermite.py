@@ -77,7 +77,7 @@ def series_length(d: int) -> int:
 
 
 def _panels(kinks: Sequence[float], mean: Array, std: Array, nodes: int) -> tuple[Array, Array]:
-    """Positions and weights (panels nodes, *s) of Gauss-Legendre rules from kink to kink, with the density."""
+    """Nodes and weights (panels nodes, *s) of Gauss-Legendre rules from kink to kink, density included."""
     x, w = (jnp.asarray(part, mean.dtype) for part in np.polynomial.legendre.leggauss(nodes))
     shape = jnp.broadcast_shapes(mean.shape, std.shape)
     inner = [jnp.clip((kink - mean) / std, -_REACH, _REACH) for kink in kinks]
