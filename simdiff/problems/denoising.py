@@ -27,8 +27,9 @@ from simdiff.trainers import Optax, Ridge
 _STORED_SAMPLES_BYTES = 2**27
 _MOST_ROWS = 2**31 - 1
 _BLOCK = 1024
-_EXACT_BLOCK = 256
-"""Rows a block: enough for products at full speed. Fixed, so that it never asks for a compilation."""
+_SMALL_BLOCK = 256
+"""Rows a block: enough for products at full speed, and two values only, to share compilations. The exact
+noise average takes the small one, because it holds several arrays of that many rows."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,10 +133,11 @@ class DenoisingScoreMatching(Problem):
         return OptaxKernel(trial, dataclasses.replace(self.trainer, ridge=0.0)), inputs
 
     def notes(self) -> tuple[str, ...]:
-        """How m = infinity was simulated."""
+        """What the data law has to say, and how m = infinity was simulated."""
         if not math.isinf(self.m) or getattr(self.trainer, "noise", "fixed") == "fresh":
-            return ()
+            return self.data.notes()
         return (
+            *self.data.notes(),
             "m = inf: the noise average is taken exactly given samples and weights, by a Mehler series "
             "(no draws; the remaining 1/m effect is zero, the neglected terms are below 1e-6 of a metric)",
         )
@@ -177,7 +179,7 @@ class DenoisingScoreMatching(Problem):
         return Shape(
             d=d,
             p=bucket(p),
-            block=_EXACT_BLOCK if exact else _BLOCK,
+            block=_SMALL_BLOCK if exact or rows <= 2 * _SMALL_BLOCK else _BLOCK,
             stored_rows=stored if stored * d * 4 <= _STORED_SAMPLES_BYTES else 0,
             dual_rows=bucket(rows) if dual else 0,
             exact_noise=exact,
