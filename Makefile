@@ -1,0 +1,52 @@
+# make run        install into .venv and run the main job
+# make test       install into .venv and run the tests
+# make lint       check style and types
+# make validate   the long statistical checks: theory against simulation, calibration and power
+# make bench      the benchmarks
+# make clean      remove .venv and everything built
+
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := pyproject.toml setup.py constraints.txt
+
+.PHONY: run test lint validate bench clean
+.DELETE_ON_ERROR:
+
+run: .venv/.installed
+	$(BIN)/simdiff run experiment=gaussian_learning_curve
+
+# One thread of linear algebra for each of the two test processes: more would wait for each other.
+test: .venv/.installed-dev
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: .venv/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+validate: .venv/.installed
+	$(BIN)/python benchmarks/validate_table.py
+	$(BIN)/python benchmarks/calibration.py
+
+bench: .venv/.installed
+	$(BIN)/python benchmarks/run_all.py
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.installed: $(SOURCES) | .venv/bin/pip
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+.venv/.installed-dev: $(SOURCES) | .venv/bin/pip
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch .venv/.installed $@
+
+# Some systems ship a venv module that cannot bring pip along: then the pip at hand installs one.
+.venv/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "simdiff needs Python 3.11 or newer; '$(PYTHON)' is" \
+	    "$$($(PYTHON) --version 2>/dev/null || echo not found). Name another: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv .venv || { $(PYTHON) -m venv --clear --without-pip .venv && \
+	  $(PYTHON) -m pip --python .venv/bin/python install pip; }
