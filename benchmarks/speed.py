@@ -19,6 +19,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -30,10 +31,11 @@ import jax
 import numpy as np
 import numpy_script
 import pandas as pd
-from common import facts, peak, seconds, store
+from common import RESULTS, facts, peak, seconds, store
 
 import simdiff
 from simdiff.engine import prepare, trial_keys
+from simdiff.store import RunFolder
 from simdiff.theory import load
 
 COMMAND = "python benchmarks/speed.py"
@@ -82,8 +84,12 @@ def sweep() -> None:
         start = time.perf_counter()
         subprocess.run([*command, f"out={folder}/run"], check=True, stdout=subprocess.DEVNULL)
         ours = time.perf_counter() - start
-        run = simdiff.store.RunFolder(f"{folder}/run", create=False)
+        run = RunFolder(f"{folder}/run", create=False)
         rows, summary = run.trials(), run.read_table("summary")
+        kept = RESULTS / "gaussian_learning_curve"
+        kept.mkdir(parents=True, exist_ok=True)
+        for name in ("figures/curves.png", "figures/deviations.png", "summary.csv"):
+            shutil.copy(run.path / name, kept)
     parameters = summary.drop_duplicates("point").set_index("point")
     precision = 0.01
     table = []

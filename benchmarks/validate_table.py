@@ -8,8 +8,8 @@ in [0.3, 8], t in [0.05, 1], ridge in [1e-4, 1e-1]. The rule is fixed before any
 precision 0.005 at alpha 0.05, Holm over all points and metrics. Trials are kept in runs/validate_table, so
 the command can be interrupted; results/validation_table.* holds the outcome.
 
-The five points at exponent 1 are kept to show where the theory ends: there the largest eigenvalue carries a share
-1/log(d) of the trace, |x|^2 / d does not concentrate, and Gaussian equivalence fails at every size in reach.
+The five points at exponent 1 are kept to show where the theory ends: there the largest eigenvalue carries a
+share 1/log(d) of the trace, |x|^2 / d does not concentrate, and Gaussian equivalence fails at these sizes.
 """
 
 from __future__ import annotations
