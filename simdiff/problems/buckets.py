@@ -18,3 +18,16 @@ def bucket(length: int) -> int:
     octave = power_of_two(length, 256)
     step = octave if octave <= 1024 else octave // 16
     return -(-length // step) * step
+
+
+def block_rows(rows: int, features: int) -> int:
+    """Rows a block when `rows` of them are streamed: some thousand, for products at full speed.
+
+    Small problems have two values only, to share compilations; for large ones the value that leaves the
+    last block fullest is worth a compilation.
+    """
+    if rows <= 512:
+        return 256
+    if features < 1024:
+        return 1024
+    return min((1280, 1152, 1024, 896), key=lambda block: -(-rows // block) * block)

@@ -17,7 +17,7 @@ from simdiff.errors import InputError, check_number
 from simdiff.models import RandomFeatures
 from simdiff.models.hermite import series_length
 from simdiff.problem import Kernel, Metric, Problem
-from simdiff.problems.buckets import bucket, power_of_two
+from simdiff.problems.buckets import block_rows, bucket, power_of_two
 from simdiff.problems.optax_kernel import OptaxKernel
 from simdiff.problems.precision import Precision, choose
 from simdiff.problems.ridge_kernel import RidgeKernel
@@ -26,10 +26,8 @@ from simdiff.trainers import Optax, Ridge
 
 _STORED_SAMPLES_BYTES = 2**27
 _MOST_ROWS = 2**31 - 1
-_BLOCK = 1024
 _SMALL_BLOCK = 256
-"""Rows a block: enough for products at full speed, and two values only, to share compilations. The exact
-noise average takes the small one, because it holds several arrays of that many rows."""
+"""Rows a block of the exact noise average, which holds several arrays of that many rows."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,7 +177,7 @@ class DenoisingScoreMatching(Problem):
         return Shape(
             d=d,
             p=bucket(p),
-            block=_SMALL_BLOCK if exact or rows <= 2 * _SMALL_BLOCK else _BLOCK,
+            block=_SMALL_BLOCK if exact else block_rows(rows, p),
             stored_rows=stored if stored * d * 4 <= _STORED_SAMPLES_BYTES else 0,
             dual_rows=bucket(rows) if dual else 0,
             exact_noise=exact,
