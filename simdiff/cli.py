@@ -7,12 +7,17 @@ is computed, so a mistake costs one line of text and exit status 2.
 from __future__ import annotations
 
 import argparse
+import copy
+import importlib.metadata
 import itertools
 import logging
+import os
+import shlex
 import sys
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -23,7 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from simdiff import commands
 from simdiff.commands import Plan
-from simdiff.config import constructor_names
+from simdiff.config import SETTINGS, arguments_of
 from simdiff.errors import InputError, check_choice
 
 CONFIGS = next(
@@ -33,14 +38,18 @@ CONFIGS = next(
 )
 GROUPS = sorted(folder.name for folder in CONFIGS.iterdir() if folder.is_dir() and folder.name[0] not in "_.")
 
-_EPILOG = f"""\
+_OVERRIDES = """\
 overrides are named like the constructor arguments:
-  data=gaussian|power_law   data.spectrum='[[0.5,1.5],[0.5,0.5]]'   data.exponent=0.5
-  model.psi_p=4   model.activation=relu   trainer=ridge|optax   trainer.ridge=1e-3
-  psi_n=2   m=4 (or inf)   t=0.1   theory=package.module:name   problem=package.module:Class
-  sizes=[100,200,400]   precision=0.005   alpha=0.05   seed=0   max_trials=512   out=runs/mine
-  experiment=NAME takes a prepared sweep ("simdiff list" names them)
-  -m sweeps over comma-separated values:  -m model.psi_p=0.5,1,2,4 m=1,4,16
+  the problem     psi_n=2   m=4 (or inf)   t=0.1
+                  data=gaussian|power_law   data.spectrum='[[0.5,1.5],[0.5,0.5]]'   data.exponent=0.5
+                  model.psi_p=4   model.activation=relu (or package.module:function)
+                  trainer=ridge|optax   trainer.ridge=1e-3   trainer.name=adam   trainer.steps=1000
+                  problem=package.module:Class takes your own, whose arguments are set the same way
+  the comparison  theory=package.module:name   sizes=[100,200,400]   precision=0.005   alpha=0.05
+                  seed=0   max_trials=512   dtype=auto|float32|mixed|float64
+  the results     out=runs/mine   figure.kind=curves|maps|none   figure.x=model.psi_p
+  prepared sweeps experiment=NAME; what is set besides it wins ("simdiff list" names them)
+  -m              sweeps over comma-separated values, all combinations:  -m model.psi_p=0.5,1,2,4 m=1,4,16
 
 examples:
   simdiff run experiment=gaussian_learning_curve
@@ -49,7 +58,7 @@ examples:
   simdiff report experiment=gaussian_learning_curve
 
 A run that was interrupted goes on where it was when the same command is given again.
-Exit status: 0 done, 2 bad input, 130 interrupted. Configurations: {", ".join(GROUPS)}.
+Exit status: 0 done, 2 bad input, 130 interrupted.
 """
 
 _COMMANDS = {
@@ -64,23 +73,51 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `simdiff`; returns the exit status."""
     logging.getLogger("jax").setLevel(logging.ERROR)
     try:
-        return _dispatch(list(sys.argv[1:] if argv is None else argv))
+        with warnings.catch_warnings():
+            warnings.showwarning = _one_line_warning
+            status = _dispatch(list(sys.argv[1:] if argv is None else argv))
+            sys.stdout.flush()
+            return status
     except InputError as error:
-        print(f"simdiff: {error}", file=sys.stderr)
+        _say(str(error))
         return 2
     except KeyboardInterrupt:
-        print("\nsimdiff: interrupted; the same command goes on from here", file=sys.stderr)
+        print(file=sys.stderr)
+        _say("interrupted; the same command goes on from here")
         return 130
+    except BrokenPipeError:  # whoever read our output has gone, as in `simdiff list | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _say(text: str) -> None:
+    print("simdiff:", " ".join(text.split()), file=sys.stderr)
+
+
+def _one_line_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    _say(f"warning: {message}")
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one line, like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what `main` prints."""
+        raise InputError("command line", message, "COMMAND [-m] [name=value ...]", "see simdiff --help")
 
 
 def _parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
     about = "Checks asymptotic theory of diffusion-model learning against finite-size training."
-    parser = argparse.ArgumentParser("simdiff", description=about, epilog=_EPILOG, formatter_class=raw)
-    kinds = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    after = "simdiff COMMAND --help lists the overrides and gives examples."
+    parser = _Parser("simdiff", description=about, epilog=after, formatter_class=raw)
+    parser.add_argument("--version", action="version", version=importlib.metadata.version("simdiff"))
+    kinds = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     for name, text in _COMMANDS.items():
-        sub = kinds.add_parser(name, help=text, description=text, epilog=_EPILOG, formatter_class=raw)
+        sub = kinds.add_parser(name, help=text, description=text, formatter_class=raw)
         if name != "list":
+            sub.epilog = _OVERRIDES
+            sub.usage = f"simdiff {name} [-h] [-m] [name=value ...]"
             sub.add_argument("-m", "--multirun", action="store_true", help="sweep comma-separated values")
             sub.add_argument("overrides", nargs="*", metavar="name=value", help="see below")
     return parser
@@ -88,13 +125,23 @@ def _parser() -> argparse.ArgumentParser:
 
 def _dispatch(argv: list[str]) -> int:
     parser = _parser()
+    command = next((word for word in argv if not word.startswith("-")), None)
+    if command is not None:
+        check_choice("command", command, _COMMANDS)
     arguments, extra = parser.parse_known_args(argv)
-    if extra:
-        raise InputError("command line", " ".join(extra), "name=value overrides, -m and --help")
+    # argparse takes one unbroken run of positionals: overrides after a flag come back as `extra`.
+    simple = arguments.command in (None, "list")
+    refused = [word for word in extra if simple or word.startswith("-")]
+    if refused:
+        allowed = "--help" if simple else "name=value overrides, -m and --help"
+        raise InputError("command line", " ".join(refused), allowed)
+    if arguments.command is None:
+        parser.print_help()
+        return 0
     if arguments.command == "list":
         commands.list_all({group: _options(group) for group in GROUPS}, _experiment_notes())
         return 0
-    plan = _plan(arguments.overrides, arguments.multirun, " ".join(["simdiff", *argv]))
+    plan = _plan([*arguments.overrides, *extra], arguments.multirun, shlex.join(["simdiff", *argv]))
     getattr(commands, arguments.command)(plan)
     return 0
 
@@ -115,74 +162,140 @@ def _experiment_notes() -> dict[str, str]:
 
 def _plan(overrides: Sequence[str], multirun: bool, command: str) -> Plan:
     """Compose every point of the sweep."""
-    fixed, swept = _split(_parse(overrides), multirun)
+    parsed = _parse(overrides)
+    named = {_key(o): None if o.is_sweep_override() else o.value() for o in parsed}
+    own = arguments_of(named.get("problem"))
+    fixed, swept = _split(parsed, multirun, own)
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        base = _compose(fixed)
-        named = {override.split("=", 1)[0].lstrip("+") for override in fixed}
-        prepared = OmegaConf.to_container(base.sweep) or {}
-        axes = {k: _words(k, v) for k, v in prepared.items() if k not in named} | swept
-        combinations = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
-        points = [_plain(_compose([*fixed, *(f"{k}={v}" for k, v in c.items())])) for c in combinations]
-    return Plan(command=command, base=_plain(base), axes=axes, points=points)
+        base = _compose(fixed, own)
+        prepared = {str(key): _words(str(key), values) for key, values in (base.sweep or {}).items()}
+        axes = {key: values for key, values in prepared.items() if key not in named} | swept
+        _check_axes(axes)
+        points = list(_points(base, fixed, axes, own))
+    chosen = {*named, *axes, *_experiment_keys(named.get("experiment"))}
+    return Plan(command, _used(_plain(base), own, chosen), axes, [_used(p, own, chosen) for p in points])
 
 
 def _parse(overrides: Sequence[str]) -> list[Override]:
+    parser = OverridesParser.create()
+    found = []
     for text in overrides:
-        if "=" not in text and not text.startswith("~"):
+        if "=" not in text or text.startswith("~"):
             raise InputError("command line", text, "overrides of the form name=value")
-    try:
-        return OverridesParser.create().parse_overrides(list(overrides))
-    except HydraException as error:
-        raise InputError("command line", " ".join(overrides), "name=value", _first_line(error)) from None
+        try:
+            found.append(parser.parse_override(text))
+        except HydraException as error:
+            raise InputError("command line", text, "name=value", _first_line(error)) from None
+    return found
 
 
-def _split(overrides: Sequence[Override], multirun: bool) -> tuple[list[str], dict[str, list[str]]]:
+def _key(override: Override) -> str:
+    return override.get_key_element().lstrip("+")
+
+
+def _split(
+    overrides: Sequence[Override], multirun: bool, own: Mapping[str, bool]
+) -> tuple[list[str], dict[str, list[str]]]:
     """(overrides for every point, {swept override: its values})."""
-    own = constructor_names([str(o.input_line) for o in overrides])
     fixed: list[str] = []
     swept: dict[str, list[str]] = {}
     for override in overrides:
-        key = override.get_key_element().lstrip("+")
-        prefix = "++" if key.split(".")[0] in own and not override.is_delete() else ""
+        key = _key(override)
+        if key.split(".")[0] == "hydra":
+            raise InputError("override", str(override.input_line), "names in the configuration")
         if not override.is_sweep_override():
-            fixed.append(prefix + str(override.input_line).lstrip("+" if prefix else ""))
+            fixed.append(_forced(key, own) + str(override.input_line).lstrip("+"))
         elif multirun:
-            swept[prefix + key] = list(override.sweep_string_iterator())
+            swept[key] = _swept_values(key, override)
         else:
             raise InputError(key, override.get_value_string(), "one value", "sweeping takes -m")
     return fixed, swept
 
 
-def _words(key: str, values: Any) -> list[str]:
-    if not isinstance(values, list) or not values:
-        raise InputError(f"sweep.{key}", values, "a list of values")
-    return [str(value) for value in values]
+def _forced(key: str, own: Mapping[str, bool]) -> str:
+    """Hydra's prefix for a name that its configuration need not have yet."""
+    return "++" if key.split(".")[0] in {*own, "sweep"} - set(GROUPS) else ""
 
 
-def _compose(overrides: list[str]) -> DictConfig:
+def _swept_values(key: str, override: Override) -> list[str]:
     try:
-        return compose("config", overrides=overrides)
+        return list(override.sweep_string_iterator())
+    except HydraException as error:
+        came = override.get_value_string()
+        raise InputError(key, came, "values with commas, or range(...)", _first_line(error)) from None
+
+
+def _words(key: str, values: Any) -> list[str]:
+    """The values of a prepared sweep as they would be typed."""
+    plain = OmegaConf.to_container(values) if OmegaConf.is_config(values) else values
+    if not isinstance(plain, list) or not plain:
+        raise InputError(f"sweep.{key}", plain, "a list of values")
+    return ["null" if value is None else str(value) for value in plain]
+
+
+def _check_axes(axes: Mapping[str, Sequence[str]]) -> None:
+    for key in axes:
+        if key.split(".")[0] in SETTINGS:
+            raise InputError(
+                "sweep", key, "parameters of the problem", "all points of a run share this setting"
+            )
+
+
+def _points(
+    base: DictConfig, fixed: Sequence[str], axes: Mapping[str, Sequence[str]], own: Mapping[str, bool]
+) -> Iterator[dict[str, Any]]:
+    """One configuration a combination; Hydra composes once for each choice of groups, which is slow."""
+    composed: dict[tuple[str, ...], DictConfig] = {(): base}
+    for values in itertools.product(*axes.values()):
+        texts = {key: f"{key}={value}" for key, value in zip(axes, values, strict=True)}
+        groups = tuple(text for key, text in texts.items() if key in GROUPS)
+        if groups not in composed:
+            composed[groups] = _compose([*fixed, *groups], own)
+        point = copy.deepcopy(composed[groups])
+        for override in _parse([text for key, text in texts.items() if key not in GROUPS]):
+            _set(point, override, own)
+        yield _plain(point)
+
+
+def _set(config: DictConfig, override: Override, own: Mapping[str, bool]) -> None:
+    key = _key(override)
+    try:
+        OmegaConf.update(config, key, override.value(), merge=True, force_add=bool(_forced(key, own)))
+    except OmegaConfBaseException:
+        raise _unknown(key, str(override.input_line), own) from None
+
+
+def _compose(overrides: Sequence[str], own: Mapping[str, bool]) -> DictConfig:
+    for override in overrides:
+        key, _, value = override.lstrip("+").partition("=")
+        if key in GROUPS and value != "null":
+            check_choice(key, value, _options(key))
+    try:
+        return compose("config", overrides=list(overrides))
     except (HydraException, OmegaConfBaseException) as error:
-        raise _explained(error, overrides) from None
+        raise _explained(error, overrides, own) from None
 
 
-def _explained(error: Exception, overrides: Sequence[str]) -> InputError:
+def _explained(error: Exception, overrides: Sequence[str], own: Mapping[str, bool]) -> InputError:
     """Hydra's complaint as one message that names the override at fault."""
     text = _first_line(error)
     for override in overrides:
-        key, _, value = override.lstrip("+").partition("=")
-        if key in GROUPS and value not in _options(key):
-            try:
-                check_choice(key, value, _options(key))
-            except InputError as choice:
-                return choice
+        key = override.lstrip("+").partition("=")[0]
         if key not in GROUPS and f"'{key}'" in text:
-            known = _known_keys()
-            try:
-                check_choice("override", key, known)
-            except InputError as typo:
-                return InputError("override", override, "names in the configuration", typo.hint or text)
+            return _unknown(key, override, own)
     return InputError("configuration", " ".join(overrides), "a valid composition", text)
+
+
+def _unknown(key: str, override: str, own: Mapping[str, bool]) -> InputError:
+    group, _, name = key.partition(".")
+    try:
+        check_choice("override", key, [*_known_keys(), *own])
+    except InputError as typo:
+        hint = typo.hint or "simdiff run --help lists them"
+        return InputError("override", override, "names in the configuration", hint)
+    return InputError(
+        "override", override, f"settings of the chosen {group}", f"{name} is one of another {group}="
+    )
 
 
 def _known_keys() -> list[str]:
@@ -203,8 +316,26 @@ def _paths(content: Any, prefix: str) -> set[str]:
     return found
 
 
+def _experiment_keys(name: Any) -> list[str]:
+    if name is None:
+        return []
+    return [str(key) for key in OmegaConf.load(CONFIGS / "experiment" / f"{name}.yaml")]
+
+
+def _used(config: dict[str, Any], own: Mapping[str, bool], chosen: set[str]) -> dict[str, Any]:
+    """The entries that a problem of the user's own takes: defaults of its class win over config.yaml's."""
+    if not own:
+        return config
+    named = {key.split(".")[0] for key in chosen}
+    taken = {name for name, has_default in own.items() if name in named or not has_default}
+    return {key: value for key, value in config.items() if key in {*SETTINGS, *taken}}
+
+
 def _plain(config: DictConfig) -> dict[str, Any]:
-    return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
+    try:
+        return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
+    except OmegaConfBaseException as error:
+        raise InputError("configuration", _first_line(error), "references ${name} to entries") from None
 
 
 def _first_line(error: Exception) -> str:

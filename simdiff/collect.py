@@ -89,17 +89,25 @@ class Study:
 
 def collect(study: Study, store: TrialStore, progress: Progress | None = None) -> list[Hypothesis]:
     """Run what is missing until the rule is satisfied or its limits are reached."""
-    costs = {d: study.problem.cost(d) for d in study.sizes}
     totals = dict.fromkeys(study.sizes, 0)
     items = study.hypotheses(_rows(study, store, totals))
-    while True:
-        wanted = _whole_batches(study, next_trials(items, study.rule, costs))
-        if wanted == totals:
-            return items
+    while (wanted := _next(study, items)) != totals:
         for d, count in wanted.items():
             _fill(study, store, d, count, progress)
-        totals = wanted
-        items = study.hypotheses(_rows(study, store, totals))
+        totals, items = wanted, study.hypotheses(_rows(study, store, wanted))
+    return items
+
+
+def replay(study: Study, store: TrialStore) -> list[Hypothesis]:
+    """What `collect` would return if it stopped at the first trial that the store lacks; runs nothing."""
+    totals = dict.fromkeys(study.sizes, 0)
+    items = study.hypotheses(_rows(study, store, totals))
+    while (wanted := _next(study, items)) != totals:
+        rows = _rows(study, store, wanted)
+        totals, items = wanted, study.hypotheses(rows)
+        if len(rows[["d", "trial"]].drop_duplicates()) < sum(wanted.values()):
+            break
+    return items
 
 
 def _fill(study: Study, store: TrialStore, d: int, count: int, progress: Progress | None) -> None:
@@ -130,7 +138,10 @@ def _rows(study: Study, store: TrialStore, totals: Mapping[int, int]) -> pd.Data
     return pd.DataFrame(columns=["d", "trial", "status", "time", *names])
 
 
-def _whole_batches(study: Study, wanted: Mapping[int, int]) -> dict[int, int]:
-    """Rounded up to whole batches: a batch costs the same however few of its trials are kept."""
-    sizes = {d: batch_size(study.problem, d) for d in wanted}
-    return {d: -(-count // sizes[d]) * sizes[d] for d, count in wanted.items()}
+def _next(study: Study, items: list[Hypothesis]) -> dict[int, int]:
+    """The trials wanted next, rounded up to whole batches: these cost the same however few are kept."""
+    costs = {d: study.problem.cost(d) for d in study.sizes}
+    sizes = {d: batch_size(study.problem, d) for d in study.sizes}
+    wanted = next_trials(items, study.rule, costs)
+    whole = {d: -(-count // sizes[d]) * sizes[d] for d, count in wanted.items()}
+    return {d: max(count, min(whole[d], study.rule.max_trials)) for d, count in wanted.items()}

@@ -9,18 +9,21 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from simdiff import theory
-from simdiff.collect import Study, collect
+from simdiff.collect import Study, collect, replay
 from simdiff.config import PARTS, PROBLEMS, build_problem
-from simdiff.figures import draw_all
+from simdiff.engine import check_sizes
+from simdiff.errors import InputError
+from simdiff.figures import check_figure, draw_all
 from simdiff.models import activation_names
 from simdiff.problem import flatten
 from simdiff.progress import RunProgress, compile_ahead
 from simdiff.report import build_report, console_table
 from simdiff.store import RunFolder, commit, iso_date, machine, versions, versions_text
-from simdiff.validation import Verdict, extrapolation_table, judge_table
+from simdiff.validation import Hypothesis, Rule, Verdict, extrapolation_table, judge_table
 from simdiff.verbs import make_study
 
 
@@ -44,34 +47,33 @@ def run(plan: Plan) -> None:
     folder = RunFolder(str(plan.setting("out")))
     folder.trials()  # a damaged file shows now, not after an hour
     folder.save_config(json.dumps({"command": plan.command, "axes": plan.axes, **plan.base}, indent=1))
-    folder.save_rule(studies[0].rule.describe(), [study.point for study in studies])
+    for rule in dict.fromkeys(study.rule for study in studies):
+        folder.save_rule(rule.describe(), [study.point for study in studies if study.rule == rule])
+    items: list[Hypothesis] = []
     with RunProgress(studies) as progress, compile_ahead(studies):
         for number, study in enumerate(studies):
-            collect(study, folder, progress.of(number))
-    _write(plan, studies, folder)
+            items += collect(study, folder, progress.of(number))
+    _write(plan, studies, items, folder)
 
 
 def report(plan: Plan) -> None:
     """Write the report from the trials there are; says what is missing."""
     folder = RunFolder(str(plan.setting("out")), create=False)
+    studies = _studies(plan)
     folder.check_writable()
-    _write(plan, _studies(plan), folder)
+    _write(plan, studies, [item for study in studies for item in replay(study, folder)], folder)
 
 
 def predict(plan: Plan) -> None:
     """Print the theory's values at every point."""
-    rows = []
-    for config in plan.points:
-        problem = build_problem(config)
-        values = theory.evaluate(theory.load(config["theory"], problem), problem)
-        swept = {key.lstrip("+"): flatten(config).get(key.lstrip("+"), "") for key in plan.axes}
-        times = problem.times
-        if times is None:
-            rows.append({**swept, **values})
-        else:
-            rows += [
-                {**swept, "time": t, **{k: v[i] for k, v in values.items()}} for i, t in enumerate(times)
-            ]
+    problems = [build_problem(config) for config in plan.points]
+    values = theory.evaluate_many(plan.setting("theory"), problems)
+    rows: list[dict[str, Any]] = []
+    for config, problem, found in zip(plan.points, problems, values, strict=True):
+        swept = {key: flatten(config).get(key, "") for key in plan.axes}
+        for i, t in enumerate(problem.times or [None]):
+            time = {} if t is None else {"time": t}
+            rows.append({**swept, **time, **{k: float(np.atleast_1d(v)[i]) for k, v in found.items()}})
     print(pd.DataFrame(rows).to_string(index=False, float_format=lambda x: f"{x:.6g}"))
 
 
@@ -93,6 +95,9 @@ def list_all(groups: Mapping[str, Sequence[str]], experiments: Mapping[str, str]
 
 def _studies(plan: Plan) -> list[Study]:
     """Every point's study, checked; points that are the same problem appear once."""
+    for name in ("out", "name"):
+        if plan.setting(name) in (None, ""):
+            raise InputError(name, plan.setting(name), "a text that is not empty")
     facts = {"versions": versions_text(), "commit": commit()}
     studies: dict[str, Study] = {}
     for config in plan.points:
@@ -109,25 +114,36 @@ def _studies(plan: Plan) -> list[Study]:
         )
         text = json.dumps(problem.describe(), sort_keys=True)
         studies[study.point] = dataclasses.replace(study, facts={**facts, "problem": text})
-    return list(studies.values())
+    found = list(studies.values())
+    check_figure(plan.setting("figure"), found)
+    return found
 
 
-def _write(plan: Plan, studies: Sequence[Study], folder: RunFolder) -> None:
+def _write(plan: Plan, studies: Sequence[Study], items: Sequence[Hypothesis], folder: RunFolder) -> None:
     """Tables, figures and report of all points together."""
-    items = [item for study in studies for item in study.hypotheses(stored_rows(folder, study))]
-    verdict = judge_table(items, studies[0].rule)
-    summary = _summary(studies, verdict)
+    rule = _shared_rule(plan, studies)
+    summary = _summary(studies, judge_table(items, rule))
     sizes = extrapolation_table(items)
     folder.write_table("summary", summary)
     folder.write_table("finite_sizes", sizes)
     figures = draw_all(plan.base, plan.axes, plan.points, studies, summary, sizes, folder)
     facts = _provenance(plan, studies, folder)
-    rule = studies[0].rule.describe() | {"seed": studies[0].seed}
-    text = build_report(summary, sizes, rule, facts, figures, title=plan.setting("name"), folder=folder.path)
+    stated = rule.describe() | {"seed": studies[0].seed}
+    text = build_report(
+        summary, sizes, stated, facts, figures, title=str(plan.setting("name")), folder=folder.path
+    )
     folder.write_text("report.md", text)
     width = shutil.get_terminal_size((100, 24)).columns
     print(console_table(summary, width, color=sys.stdout.isatty()))
     print(f"Report: {folder.path / 'report.md'}")
+
+
+def _shared_rule(plan: Plan, studies: Sequence[Study]) -> Rule:
+    """The rule of all points; its sizes as asked where points were nudged to different ones."""
+    first = studies[0].rule
+    if all(study.rule == first for study in studies):
+        return first
+    return dataclasses.replace(first, sizes=check_sizes(plan.setting("sizes")))
 
 
 def stored_rows(folder: RunFolder, study: Study) -> pd.DataFrame:
@@ -152,6 +168,8 @@ def _scalar(value: Any) -> bool:
 def _provenance(plan: Plan, studies: Sequence[Study], folder: RunFolder) -> dict[str, Any]:
     rows = pd.concat([stored_rows(folder, study) for study in studies], ignore_index=True)
     notes = sorted({note for study in studies for note in study.problem.notes()})
+    if len({study.sizes for study in studies}) > 1:
+        notes.append("sizes differ between points so that n, p and multiplicities are whole numbers")
     facts: dict[str, Any] = {"command": plan.command, "seed": studies[0].seed, "date": iso_date()}
     for name in ("device", "platform", "dtype", "commit"):
         facts[name] = ", ".join(sorted({str(v) for v in rows[name].dropna()})) if len(rows) else ""

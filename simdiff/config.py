@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from simdiff import data, models, trainers
@@ -24,6 +24,12 @@ PARTS: dict[str, dict[str, Callable]] = {
     "trainer": {"Ridge": trainers.Ridge, "Optax": trainers.Optax},
 }
 
+SETTINGS = (
+    *("problem", "theory", "sizes", "precision", "alpha", "seed", "max_trials", "dtype"),
+    *("name", "out", "sweep", "figure", "experiment"),
+)
+"""Entries that all points of a run share; every other entry is an argument of the problem."""
+
 
 def problem_class(spec: Any) -> type[Problem]:
     """The class of a built-in name or of an import path "package.module:Class"."""
@@ -32,6 +38,10 @@ def problem_class(spec: Any) -> type[Problem]:
     found = load_object("problem", spec)
     if not (inspect.isclass(found) and issubclass(found, Problem)):
         raise InputError("problem", spec, "a subclass of simdiff.Problem", "the name is something else")
+    taken = sorted(set(_parameters(found)) & set(SETTINGS))
+    if taken:
+        hint = f"rename {', '.join(taken)}: a setting of the run has that name"
+        raise InputError("problem", spec, "a class whose constructor arguments have names of their own", hint)
     return found
 
 
@@ -43,12 +53,26 @@ def build_problem(config: Mapping[str, Any]) -> Problem:
     """
     kind = problem_class(config.get("problem", "denoising"))
     arguments = {}
-    for name, parameter in inspect.signature(kind).parameters.items():
+    for name, parameter in _parameters(kind).items():
         if name in config:
             arguments[name] = _part(name, config[name])
         elif parameter.default is parameter.empty:
             raise InputError(name, "nothing", "a value", f"{kind.__name__} needs it: add {name}=...")
-    return kind(**arguments)
+    return _construct(kind, kind.__name__, arguments)
+
+
+def arguments_of(spec: Any) -> dict[str, bool]:
+    """{constructor argument: whether it has a default} of a problem given by import path, else {}."""
+    if not is_path(spec):
+        return {}
+    parameters = _parameters(problem_class(spec))
+    return {name: p.default is not p.empty for name, p in parameters.items()}
+
+
+def _parameters(kind: type[Problem]) -> dict[str, inspect.Parameter]:
+    collecting = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    found = inspect.signature(kind).parameters.items()
+    return {name: p for name, p in found if p.kind not in collecting}
 
 
 def _part(name: str, value: Any) -> Any:
@@ -60,21 +84,25 @@ def _part(name: str, value: Any) -> Any:
     known = inspect.signature(factory).parameters
     for key in arguments:
         check_choice(name, key, known)
-    return factory(**arguments)
+    for key, parameter in known.items():
+        if key not in arguments and parameter.default is parameter.empty:
+            raise InputError(f"{name}.{key}", "nothing", "a value")
+    return _construct(factory, name, arguments)
+
+
+def _construct(factory: Callable, name: str, arguments: Mapping[str, Any]) -> Any:
+    try:
+        return factory(**arguments)
+    except InputError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise InputError(name, dict(arguments), "arguments that it accepts", str(error)) from error
 
 
 def _plain(value: Any) -> Any:
+    """Infinities from their names; lists as tuples, so that a frozen problem can be hashed."""
     if isinstance(value, str) and value.strip().lower() in ("inf", "infinity", "math.inf"):
         return math.inf
-    if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return tuple(_plain(entry) for entry in value)
     return value
-
-
-def constructor_names(overrides: list[str]) -> set[str]:
-    """Argument names of a problem given by import path in `overrides`: they need no `+` to be set."""
-    for override in overrides:
-        key, _, value = override.lstrip("+").partition("=")
-        if key == "problem" and is_path(value):
-            return set(inspect.signature(problem_class(value)).parameters)
-    return set()

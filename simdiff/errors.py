@@ -36,26 +36,31 @@ def check_number(
         f">= {least}" if least is not None else "",
         f"<= {most}" if most is not None else "",
     ]
-    allowed = " and ".join(["a finite number" if finite else "a number", *filter(None, bounds)])
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        try:
-            value = float(value) if not isinstance(value, (bool, str)) else math.nan
-        except (TypeError, ValueError):
-            value = math.nan
-        if math.isnan(value):
-            raise InputError(field, value, allowed)
-    bad = math.isnan(value) or (finite and math.isinf(value))
-    bad = bad or (above is not None and value <= above)
-    bad = bad or (least is not None and value < least) or (most is not None and value > most)
+    kind = "a finite number" if finite else "a number"
+    number = _number(value)
+    bad = math.isnan(number) or (finite and math.isinf(number))
+    bad = bad or (above is not None and number <= above)
+    bad = bad or (least is not None and number < least) or (most is not None and number > most)
     if bad:
-        raise InputError(field, value, allowed)
-    return float(value)
+        allowed = " and ".join(filter(None, bounds))
+        raise InputError(field, value, f"{kind} {allowed}".rstrip())
+    return number
+
+
+def _number(value: Any) -> float:
+    """`value` as a float; nan for texts, booleans and whatever else is no number."""
+    if isinstance(value, (bool, str, bytes)):
+        return math.nan
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
 
 
 def check_integer(field: str, value: Any, *, least: int) -> int:
     """`value` as an int of at least `least`, or `InputError`."""
-    whole = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not whole or not math.isfinite(value) or value != int(value) or value < least:
+    number = _number(value)
+    if not math.isfinite(number) or number != int(number) or number < least:
         raise InputError(field, value, f"an integer >= {least}")
     return int(value)
 

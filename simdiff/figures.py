@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import itertools
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pandas as pd
 
 from simdiff.collect import Study
 from simdiff.config import build_problem
-from simdiff.errors import InputError, check_choice
+from simdiff.errors import InputError, check_choice, check_integer
 from simdiff.plots import columns
 from simdiff.plots.curves import draw_curves
 from simdiff.plots.deviations import draw_deviations
@@ -24,7 +24,7 @@ from simdiff.plots.maps import draw_maps
 from simdiff.plots.style import save
 from simdiff.problem import Problem, flatten
 from simdiff.store import RunFolder
-from simdiff.theory import evaluate, load
+from simdiff.theory import evaluate_many, load
 
 KINDS = ("curves", "maps", "none")
 
@@ -38,9 +38,11 @@ def draw_all(
     sizes: pd.DataFrame,
     folder: RunFolder,
 ) -> list[Path]:
-    """Draw what the configuration asks for and the finite-size figures; returns the PNG files."""
+    """Draw what the configuration asks for and the finite-size figures; returns the files."""
     wanted = base["figure"]
-    kind = check_choice("figure.kind", wanted["kind"], KINDS)
+    kind = wanted["kind"]
+    if kind == "none":
+        return []
     x = wanted["x"] or ("time" if studies[0].problem.times else columns.main_axis(summary))
     drawn: dict[str, Any] = {}
     if kind == "curves" and x is not None:
@@ -57,7 +59,37 @@ def draw_all(
         drawn["finite_sizes"] = draw_extrapolation(sizes, summary, precision=precision)
         if summary["theory"].notna().any():
             drawn["deviations"] = draw_deviations(summary, precision=precision)
-    return [save(figure, folder.write_figure_path(name))[0] for name, figure in drawn.items()]
+    return [path for name, figure in drawn.items() for path in save(figure, folder.write_figure_path(name))]
+
+
+def check_figure(wanted: Mapping[str, Any], studies: Sequence[Study]) -> None:
+    """Raise `InputError` for a setting that no figure of these points can have, before anything is run."""
+    kind = check_choice("figure.kind", wanted["kind"], KINDS)
+    check_integer("figure.grid", wanted["grid"], least=2)
+    problems = [study.problem for study in studies]
+    names = list(dict.fromkeys(name for problem in problems for name in flatten(problem.describe())))
+    axes = [*names, *(["time"] if problems[0].times else [])]
+    for key in ("x", "y", "series"):
+        if wanted[key] is not None:
+            check_choice(f"figure.{key}", wanted[key], axes)
+    if wanted["metrics"] is not None and not isinstance(wanted["metrics"], list):
+        raise InputError("figure.metrics", wanted["metrics"], "a list of metrics, as in [test,train]")
+    for metric in wanted["metrics"] or ():
+        check_choice("figure.metrics", metric, [metric.name for metric in problems[0].metrics])
+    if kind == "maps":
+        _check_map(wanted["x"], wanted["y"], problems)
+
+
+def _check_map(x: str | None, y: str | None, problems: Sequence[Problem]) -> None:
+    if not (x and y) or x == y:
+        raise InputError("figure", {"x": x, "y": y}, "two axes of the maps", "set figure.x and figure.y")
+    for key, name in (("x", x), ("y", y)):
+        values = {flatten(problem.describe()).get(name) for problem in problems}
+        if len(values) < 2 or not all(map(_is_finite, values)):
+            hint = f"give them with -m {name}=..., or choose figure.kind=curves"
+            raise InputError(
+                f"figure.{key}", name, "a parameter that is swept over two numbers or more", hint
+            )
 
 
 def threshold_marks(studies: Sequence[Study], x: str) -> dict[Any, float]:
@@ -69,15 +101,18 @@ def threshold_marks(studies: Sequence[Study], x: str) -> dict[Any, float]:
     return {f["m"]: f["model.psi_p"] / f["m"] for f in known} if x == "psi_n" else {}
 
 
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def _lines(
     points: Sequence[Mapping[str, Any]], axes: Mapping[str, Sequence[str]], x: str, grid: int
 ) -> pd.DataFrame | None:
     """Theory on a dense grid of x, for every combination of the other swept values."""
-    values = sorted({v for v in (_get(point, x) for point in points) if isinstance(v, (int, float))})
-    finite = [v for v in values if math.isfinite(v)]
+    finite = sorted({v for v in (_get(point, x) for point in points) if _is_finite(v)})
     if x == "time" or len(finite) < 2:
         return None
-    others = [key.lstrip("+") for key in axes if key.lstrip("+") != x]
+    others = [key for key in axes if key != x]
     starts = {tuple(str(_get(p, key)) for key in others): p for p in points}.values()
     dense = dense_values(x, finite, grid)
     return theory_table([_with(start, {x: v}) for start in starts for v in dense])
@@ -85,35 +120,39 @@ def _lines(
 
 def _draw_maps(points: Sequence[Mapping[str, Any]], wanted: Mapping[str, Any], summary: pd.DataFrame) -> Any:
     x, y = wanted["x"], wanted["y"]
-    if not (x and y):
-        raise InputError("figure", {"x": x, "y": y}, "names of the two axes of the maps")
     spans = [sorted({float(_get(point, name)) for point in points}) for name in (x, y)]
-    if min(len(span) for span in spans) < 2:
-        raise InputError("figure", {"x": x, "y": y}, "two axes that are swept over two values or more")
     fine = [dense_values(name, span, wanted["grid"]) for name, span in zip((x, y), spans, strict=True)]
     table = theory_table([_with(points[0], {x: u, y: v}) for u, v in itertools.product(*fine)])
     m = points[0].get("m")
     guides: dict[str, Callable] = {}
     if wanted["threshold"] and (x, y) == ("psi_n", "model.psi_p") and isinstance(m, int):
         guides["$p = n m$"] = lambda u: u * m
-    return draw_maps(table, x=x, y=y, metrics=wanted["metrics"], points=summary, guides=guides)
+    shown = {"x": x, "y": y, "metrics": wanted["metrics"], "guides": guides}
+    if table is None:
+        return draw_maps(summary, value="estimate", **shown)
+    return draw_maps(table, points=summary, **shown)
 
 
 def theory_table(configs: Sequence[Mapping[str, Any]]) -> pd.DataFrame | None:
-    """Predictions at many configurations in one call where the theory can: parameters, metric, theory."""
-    with contextlib.suppress(InputError):
+    """Predictions at many configurations in one call where the theory can: parameters, metric, theory.
+
+    None without a theory, and with a warning where the theory fails between the simulated points: a
+    figure then has its values at those points only.
+    """
+    try:
         problems = [build_problem(config) for config in configs]
         if configs[0]["theory"] is None and problems[0].default_theory is None:
             return None
         theory = load(configs[0]["theory"], problems[0])
         return pd.DataFrame(_rows(problems, theory))
-    return None
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        warnings.warn(f"no theory between the simulated points ({reason})", stacklevel=2)
+        return None
 
 
 def _rows(problems: Sequence[Problem], theory: Callable) -> Iterator[dict[str, Any]]:
-    many = getattr(theory, "many", None)
-    values = many(problems) if many else [evaluate(theory, problem) for problem in problems]
-    for problem, found in zip(problems, values, strict=True):
+    for problem, found in zip(problems, evaluate_many(theory, problems), strict=True):
         flat = flatten(problem.describe())
         scalars = {k: v for k, v in flat.items() if isinstance(v, (str, int, float, bool))}
         for metric, value in found.items():

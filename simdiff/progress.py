@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from simdiff import engine
+from simdiff.collect import Progress as Callback
 from simdiff.collect import Study
 
 
@@ -48,7 +49,7 @@ class RunProgress:
     ) -> None:
         self._bar.stop()
 
-    def of(self, number: int):
+    def of(self, number: int) -> Callback:
         """The callback of the number-th point."""
 
         def update(d: int, finished: int, wanted: int) -> None:

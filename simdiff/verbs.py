@@ -101,7 +101,7 @@ def make_study(
         raise InputError(
             "sizes", list(sizes), "sizes farther apart", f"they become {nudged} for whole n and p"
         )
-    pilot = min(12, max(4, max_trials))
+    pilot = min(12, check_integer("max_trials", max_trials, least=4))
     rule = Rule(
         precision=precision, alpha=alpha, sizes=nudged, min_trials=pilot, max_trials=max_trials, batch=1
     )

@@ -62,3 +62,7 @@ class DataLaw(abc.ABC):
     def ratios(self) -> Mapping[str, float]:
         """Ratios to d that should come out as integers."""
         return {}
+
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of results with this law must know."""
+        return ()

@@ -99,17 +99,22 @@ class PowerLaw(DataLaw):
     reference: int = 1000
 
     def __post_init__(self) -> None:
-        check_number("data.exponent", self.exponent, least=0)
-        check_integer("data.reference", self.reference, least=1)
+        object.__setattr__(self, "exponent", check_number("data.exponent", self.exponent, least=0))
+        object.__setattr__(self, "reference", check_integer("data.reference", self.reference, least=1))
 
     def spectrum(self) -> tuple[np.ndarray, np.ndarray]:
         """The spectrum at size `reference`."""
-        s = np.arange(1, self.reference + 1, dtype=float) ** -float(self.exponent)
+        s = np.arange(1, self.reference + 1, dtype=float) ** -self.exponent
         return s / s.mean(), np.full(self.reference, 1.0 / self.reference)
 
     def realised(self, d: int) -> PowerLaw:
         """The same law referred to size d."""
         return dataclasses.replace(self, reference=d)
+
+    def notes(self) -> tuple[str, ...]:
+        """tr Sigma^2 / (tr Sigma)^2 is of order 1/d up to exponent 1/2 only (a logarithm at 1/2)."""
+        spiked = self.exponent > _LARGEST_CONCENTRATED_EXPONENT
+        return (_SPIKED.format(self.exponent),) if spiked else ()
 
     def sampler(self, d: int) -> GaussianSampler:
         """Diagonal sampler."""
@@ -118,6 +123,13 @@ class PowerLaw(DataLaw):
     def inputs(self, d: int) -> dict[str, np.ndarray]:
         """The d eigenvalues."""
         return {"eigenvalues": self.realised(d).spectrum()[0]}
+
+
+_LARGEST_CONCENTRATED_EXPONENT = 0.5
+_SPIKED = (
+    "power law with exponent {0:g} > 0.5: |x|^2 / d concentrates more slowly than 1/d (not at all, but for "
+    "logarithms, from 1 on), so Gaussian equivalence and extrapolation in 1/d are not expected to hold"
+)
 
 
 def _check_spectrum(
@@ -131,9 +143,9 @@ def _check_spectrum(
     if values.ndim != 1 or values.shape != weights.shape or values.size == 0:
         raise InputError(field, spectrum, allowed)
     if not (np.isfinite(values).all() and (values >= 0).all() and values.max() > 0):
-        raise InputError(field, spectrum, allowed, "an eigenvalue is negative, or all are zero")
+        raise InputError(field, spectrum, allowed, "an eigenvalue is negative or not finite, or all are zero")
     if not (np.isfinite(weights).all() and (weights > 0).all()):
-        raise InputError(field, spectrum, allowed, "a weight is not positive")
+        raise InputError(field, spectrum, allowed, "a weight is not a positive number")
     if abs(weights.sum() - 1) > 1e-6:
         raise InputError(field, spectrum, allowed, f"the weights add up to {weights.sum():.6g}, not to 1")
     return tuple(values.tolist()), tuple((weights / weights.sum()).tolist())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
@@ -17,9 +16,15 @@ def trial_keys(problem: Problem, d: int, seed: int, trials: Sequence[int]) -> Ar
     """One key for each trial index."""
     digest = int(problem.digest(), 16)
     key = jax.random.key(check_seed(seed), impl="threefry2x32")
-    for word in (digest >> 32, digest & 0xFFFFFFFF, d):
-        key = jax.random.fold_in(key, np.uint32(word))
-    return jax.vmap(lambda trial: jax.random.fold_in(key, trial))(jnp.asarray(trials, jnp.uint32))
+    words = np.array([digest >> 32, digest & 0xFFFFFFFF, d], np.uint32)
+    return _fold(key, words, np.array(trials, np.uint32))
+
+
+@jax.jit
+def _fold(key: Array, words: Array, trials: Array) -> Array:
+    for word in words:
+        key = jax.random.fold_in(key, word)
+    return jax.vmap(lambda trial: jax.random.fold_in(key, trial))(trials)
 
 
 def check_seed(seed: int) -> int:

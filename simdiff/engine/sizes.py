@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from fractions import Fraction
+
+import numpy as np
 
 from simdiff.errors import InputError, check_integer
 from simdiff.problem import Problem
 
-_LARGEST_DENOMINATOR = 64
 _FARTHEST = 0.15
-"""A size is moved by at most this share; otherwise it stays, and theory follows the rounded ratios."""
+"""A size is moved by at most this share."""
+
+_WHOLE = 1e-9
+"""A product this near to an integer, relatively, is one."""
 
 
 def nudge(problem: Problem, sizes: Sequence[int]) -> tuple[int, ...]:
-    """The sizes, each moved to the nearest one that makes every ratio times d an integer.
+    """The sizes, each moved to the nearest one at which as many ratios as can be times d are integers.
 
-    A ratio that no denominator up to 64 gives (0.3162, say) is left out: rounding it moves it by less
-    than 1/(2 d), and the theory is evaluated at the ratio that comes out.
+    Where some stay fractional (0.3162 d, say), rounding moves the ratio by less than 1/(2 d), and the
+    theory is evaluated at the ratio that comes out.
     """
-    step = 1
-    for value in problem.ratios().values():
-        fraction = Fraction(value).limit_denominator(_LARGEST_DENOMINATOR)
-        if abs(float(fraction) - value) < 1e-9:
-            step = math.lcm(step, fraction.denominator)
-    return tuple(_nearest(d, step) for d in check_sizes(sizes))
+    ratios = np.array([*problem.ratios().values()], dtype=float)
+    return tuple(_nearest(d, ratios) for d in check_sizes(sizes))
 
 
 def check_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
@@ -38,6 +36,10 @@ def check_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     return tuple(whole)
 
 
-def _nearest(d: int, step: int) -> int:
-    moved = max(1, round(d / step)) * step
-    return moved if abs(moved - d) <= _FARTHEST * d else d
+def _nearest(d: int, ratios: np.ndarray) -> int:
+    """The size within reach with the fewest fractional products; of several the nearest, then the smaller."""
+    reach = int(_FARTHEST * d)
+    candidates = np.arange(max(2, d - reach), d + reach + 1)
+    products = ratios * candidates[:, None]
+    misses = np.sum(np.abs(products - np.rint(products)) > _WHOLE * np.maximum(products, 1), axis=1)
+    return int(candidates[np.lexsort((candidates, np.abs(candidates - d), misses))[0]])

@@ -39,8 +39,8 @@ def hermite_moments(
 
 def _smooth(rho: Activation, mean: Array, std: Array, orders: int, nodes: int) -> tuple[Array, Array]:
     """One rule for all elements, so the sums over nodes are a small matrix product."""
-    x, w = np.polynomial.hermite_e.hermegauss(nodes)
-    g, w = jnp.asarray(x, mean.dtype), jnp.asarray(w / math.sqrt(2 * math.pi), mean.dtype)
+    x, weights = np.polynomial.hermite_e.hermegauss(nodes)
+    g, w = jnp.asarray(x, mean.dtype), jnp.asarray(weights / math.sqrt(2 * math.pi), mean.dtype)
     values = rho.fn(mean + std * g.reshape(-1, *[1] * mean.ndim))
     # Without the barrier compilers evaluate rho again for every order.
     values = jax.lax.optimization_barrier(values)

@@ -84,7 +84,7 @@ class Rule:
         )
         return (
             f"Limit d -> infinity from sizes {sizes}; a theory is rejected at p < {self.alpha:g} ({family}); "
-            f"accepted if not rejected and the limit's {CONFIDENCE:.0%} confidence interval has a half width of "
+            f"accepted if not rejected and the half width of its {CONFIDENCE:.0%} confidence interval is "
             f"at most {self.precision:.2%} of theory (or {self.target(0.0):.1e}); otherwise inconclusive. "
             f"{self.min_trials} to {self.max_trials} trials a size, added until the standard errors suffice."
         )

@@ -1,0 +1,165 @@
+"""A trial's row does not depend on how trials are batched; nothing is dropped, nothing too large starts."""
+
+import dataclasses
+import itertools
+
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+from toy_problems import Fragile, Mean, Path
+
+import simdiff
+from simdiff.engine import batch_size, batches, devices, run_trials
+from simdiff.errors import InputError
+
+FACTS = ["duration"]
+
+
+def numbers(problem, trials, d=40, seed=0):
+    frame = pd.concat(run_trials(problem, d, seed, trials), ignore_index=True)
+    return frame.drop(columns=FACTS)
+
+
+SMALL = simdiff.DenoisingScoreMatching(model=simdiff.models.RandomFeatures(1.5), m=2)
+
+
+@pytest.mark.parametrize("problem", [Mean(), Path(), SMALL], ids=lambda p: type(p).__name__)
+def test_rows_do_not_depend_on_the_batches(problem):
+    d, size = 60, batch_size(problem, 60)
+    whole = numbers(problem, range(2 * size), d)
+    order = np.random.default_rng(0).permutation(2 * size).tolist()
+    parts = [numbers(problem, part, d) for part in (order[:3], order[3:])]
+    again = pd.concat(parts).sort_values("trial", kind="stable", ignore_index=True)
+    pd.testing.assert_frame_equal(again, whole)
+    assert whole["trial"].nunique() == 2 * size
+    first = problem.metrics[0].name
+    assert whole[first].nunique() == len(whole)
+
+
+def test_the_number_of_trials_asked_for_changes_none(monkeypatch):
+    few = simdiff.simulate(Mean(), d=40, trials=3).drop(columns=FACTS)
+    many = simdiff.simulate(Mean(), d=40, trials=20).drop(columns=FACTS)
+    pd.testing.assert_frame_equal(many[many["trial"] < 3], few)
+    assert len(many) == 20
+
+
+def test_batches_follow_a_fixed_grid():
+    assert batch_size(Mean(), 40) == 8
+    assert batches(Mean(), 40, [17, 3, 4, 8, 3]) == [[3, 4], [8], [17]]
+    assert batches(Mean(), 40, []) == []
+
+
+@dataclasses.dataclass(frozen=True)
+class Priced(Mean):
+    """Any cost."""
+
+    flops: float = 1.0
+
+    def cost(self, d):
+        return self.flops
+
+
+def test_batches_are_smaller_where_trials_are_dearer():
+    sizes = [batch_size(Priced(flops=10.0**k), 10) for k in range(0, 15)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert (sizes[0], sizes[8], sizes[-1]) == (64, 8, 1)
+    assert all(size & (size - 1) == 0 for size in sizes)
+
+
+def test_columns_of_a_trial():
+    frame = simdiff.simulate(Path(), d=20, trials=2, seed=3)
+    expected = ["point", "d", "trial", "seed", "time", "status", "value"]
+    assert list(frame.columns) == [*expected, "duration", "device", "platform", "dtype"]
+    assert frame["time"].tolist() == [1.0, 2.0, 4.0] * 2
+    assert frame["trial"].tolist() == [0, 0, 0, 1, 1, 1]
+    np.testing.assert_allclose(frame["value"] / frame["time"], 2.0, atol=0.1)
+    assert set(frame["seed"]) == {3}
+    assert set(frame["point"]) == {Path().digest()}
+    assert (frame["duration"] > 0).all()
+
+
+def test_a_trial_without_a_number_is_stored_and_counted():
+    frame = simdiff.simulate(Fragile(), d=20, trials=40)
+    lost = frame["value"].isna()
+    assert 5 <= lost.sum() <= 20
+    assert (frame["status"] == np.where(lost, "non-finite", "ok")).all()
+    assert np.isfinite(frame["twice"]).all()
+    verdict = simdiff.validate(
+        Fragile(), lambda p: {"value": 2.0, "twice": 4.0}, sizes=(20, 40), precision=0.5, max_trials=40
+    )
+    bad = verdict.table.set_index("metric")["bad"]
+    assert bad["value"] > 0
+    assert verdict.agree is None
+    assert "gave no finite result" in verdict.table["reason"][0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Returns(simdiff.Problem):
+    """Returns whatever is asked."""
+
+    names: tuple[str, ...] = ("a", "b")
+    shape: tuple[int, ...] = ()
+    metrics = (simdiff.Metric("a"), simdiff.Metric("b"))
+
+    def trial(self, key, d):
+        return {name: jnp.zeros(self.shape) for name in self.names}
+
+
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        (Returns(names=("a",)), r"Returns\.trial: got \['a'\]; allowed: \['a', 'b'\]"),
+        (Returns(names=("a", "b", "c")), r"Returns\.trial: got \['a', 'b', 'c'\]; allowed: \['a', 'b'\]"),
+        (Returns(shape=(3,)), r"Returns\.trial\['a'\]: got \(3,\); allowed: shape \(\)"),
+    ],
+    ids=str,
+)
+def test_a_trial_must_return_its_metrics(problem, words):
+    with pytest.raises(InputError, match=words):
+        simdiff.simulate(problem, d=20, trials=1)
+    assert len(simdiff.simulate(Returns(), d=20, trials=1)) == 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Large(Mean):
+    """d^2 numbers a trial."""
+
+    def memory(self, d):
+        return 8 * d**2
+
+
+def test_a_trial_that_does_not_fit_is_refused_with_the_size_that_would(monkeypatch):
+    monkeypatch.setattr(devices, "free_memory", lambda device=None: 10**6)
+    most = int((0.8 * 10**6 / 8) ** 0.5)
+    with pytest.raises(InputError, match=r"one trial needs .* GiB, .* GiB are at hand") as caught:
+        simdiff.simulate(Large(), d=2000, trials=1)
+    assert caught.value.field == "sizes"
+    named = int(caught.value.allowed.split("about ")[1].split()[0])
+    assert 0.94 * most <= named <= most
+    assert len(simdiff.simulate(Large(), d=named, trials=1)) == 1
+    with pytest.raises(InputError, match="sizes: got 2000"):
+        simdiff.validate(Large(), lambda p: {}, sizes=(20, 2000))
+
+
+def test_denoising_states_memory_that_grows_with_p_and_not_with_m():
+    sizes = itertools.pairwise([50, 100, 400, 1000])
+    assert all(SMALL.memory(a) < SMALL.memory(b) for a, b in sizes)
+    many = dataclasses.replace(SMALL, m=1000)
+    assert many.memory(1000) == SMALL.memory(1000)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"problem": 3}, "problem: got 3; allowed: an instance of a simdiff.Problem"),
+        ({"d": 0}, "d: got 0; allowed: an integer >= 1"),
+        ({"d": 2.5}, "d: got 2.5"),
+        ({"trials": 0}, "trials: got 0"),
+        ({"seed": -1}, "seed: got -1"),
+    ],
+    ids=str,
+)
+def test_bad_arguments_of_simulate_are_named(arguments, words):
+    with pytest.raises(InputError, match=words):
+        simdiff.simulate(**{"problem": Mean(), **arguments})
