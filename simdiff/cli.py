@@ -39,17 +39,23 @@ CONFIGS = next(
 GROUPS = sorted(folder.name for folder in CONFIGS.iterdir() if folder.is_dir() and folder.name[0] not in "_.")
 
 _OVERRIDES = """\
-overrides are named like the constructor arguments:
-  the problem     psi_n=2   m=4 (or inf)   t=0.1
-                  data=gaussian|power_law   data.spectrum='[[0.5,1.5],[0.5,0.5]]'   data.exponent=0.5
-                  model.psi_p=4   model.activation=relu (or package.module:function)
-                  trainer=ridge|optax   trainer.ridge=1e-3   trainer.name=adam   trainer.steps=1000
-                  problem=package.module:Class takes your own, whose arguments are set the same way
-  the comparison  theory=package.module:name   sizes=[100,200,400]   precision=0.005   alpha=0.05
-                  seed=0   max_trials=512   dtype=auto|float32|mixed|float64
-  the results     out=runs/mine   figure.kind=curves|maps|none   figure.x=model.psi_p
-  prepared sweeps experiment=NAME; what is set besides it wins ("simdiff list" names them)
-  -m              sweeps over comma-separated values, all combinations:  -m model.psi_p=0.5,1,2,4 m=1,4,16
+overrides, with their defaults:
+  psi_n=2  t=0.1  m=1          samples per dimension, diffusion time, noise draws a sample (or m=inf)
+  data=gaussian                data.spectrum='[[0.5,1.5],[0.5,0.5]]' has these eigenvalues and weights
+                               (isotropic without); data=power_law data.exponent=1
+  model.psi_p=4                features per dimension
+  model.activation=tanh        a name, or package.module:function
+  trainer=ridge                trainer.ridge=1e-3; or trainer=optax trainer.name=adam trainer.steps=1000
+  problem=denoising            or package.module:Class, whose constructor arguments are set the same way
+  theory=                      a name or package.module:name; left out, the problem's own
+  sizes=[100,200,400]          values of d from which the limit is extrapolated
+  precision=0.005  alpha=0.05  half width of the limit's 95% interval; chance to reject a correct theory
+  max_trials=512  seed=0       at one size of one point
+  dtype=auto                   or float32, mixed, float64
+  out=runs/NAME                the folder of the run: report.md, summary.csv, figures/, trials/, ...
+  figure.kind=curves           or maps (figure.x=psi_n figure.y=model.psi_p) or none
+  experiment=NAME              a prepared sweep; overrides besides it win
+With -m, comma-separated values are swept over, in all combinations. "simdiff list" shows all names.
 
 examples:
   simdiff run experiment=gaussian_learning_curve
@@ -119,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.epilog = _OVERRIDES
             sub.usage = f"simdiff {name} [-h] [-m] [name=value ...]"
             sub.add_argument("-m", "--multirun", action="store_true", help="sweep comma-separated values")
-            sub.add_argument("overrides", nargs="*", metavar="name=value", help="see below")
+            sub.add_argument("overrides", nargs="*", metavar="name=value", help="overrides")
     return parser
 
 
@@ -170,7 +176,10 @@ def _plan(overrides: Sequence[str], multirun: bool, command: str) -> Plan:
         base = _compose(fixed, own)
         prepared = {str(key): _words(str(key), values) for key, values in (base.sweep or {}).items()}
         axes = {key: values for key, values in prepared.items() if key not in named} | swept
-        _check_axes(axes)
+        for key in {key.split(".")[0] for key in axes} & {*SETTINGS}:
+            raise InputError(
+                "sweep", key, "parameters of the problem", "all points of a run share this setting"
+            )
         points = list(_points(base, fixed, axes, own))
     chosen = {*named, *axes, *_experiment_keys(named.get("experiment"))}
     return Plan(command, _used(_plain(base), own, chosen), axes, [_used(p, own, chosen) for p in points])
@@ -231,14 +240,6 @@ def _words(key: str, values: Any) -> list[str]:
     if not isinstance(plain, list) or not plain:
         raise InputError(f"sweep.{key}", plain, "a list of values")
     return ["null" if value is None else str(value) for value in plain]
-
-
-def _check_axes(axes: Mapping[str, Sequence[str]]) -> None:
-    for key in axes:
-        if key.split(".")[0] in SETTINGS:
-            raise InputError(
-                "sweep", key, "parameters of the problem", "all points of a run share this setting"
-            )
 
 
 def _points(

@@ -111,9 +111,9 @@ def _studies(plan: Plan) -> list[Study]:
             config["seed"],
             config["max_trials"],
             config["dtype"],
+            {**facts, "problem": json.dumps(problem.describe(), sort_keys=True)},
         )
-        text = json.dumps(problem.describe(), sort_keys=True)
-        studies[study.point] = dataclasses.replace(study, facts={**facts, "problem": text})
+        studies[study.point] = study
     found = list(studies.values())
     check_figure(plan.setting("figure"), found)
     return found

@@ -93,6 +93,7 @@ def make_study(
     seed: int,
     max_trials: int,
     dtype: str,
+    facts: Mapping[str, Any] | None = None,
 ) -> Study:
     """Check everything that can be checked before the first trial."""
     check_problem(problem)
@@ -109,7 +110,7 @@ def make_study(
         engine.check_memory(problem, d)
     problem.kernel(nudged[-1], dtype)
     chosen = load(theory, problem) if theory is not None or problem.default_theory is not None else None
-    study = Study(problem, chosen, nudged, rule, engine.check_seed(seed), dtype)
+    study = Study(problem, chosen, nudged, rule, engine.check_seed(seed), dtype, facts or {})
     _ = study.predictions
     return study
 

@@ -211,7 +211,7 @@ def test_sizes_that_collapse_are_refused():
         ({"sizes": (20,)}, "sizes: got .20.; allowed: two or more"),
         ({"problem": Mean}, "problem: got <class"),
     ],
-    ids=str,
+    ids=lambda part: part if isinstance(part, str) else "+".join(part),
 )
 def test_bad_arguments_are_named_before_the_first_trial(arguments, words, monkeypatch):
     calls = counted(monkeypatch)
