@@ -15,7 +15,6 @@ import pandas as pd
 from simdiff import theory
 from simdiff.collect import Study, collect, replay
 from simdiff.config import PARTS, PROBLEMS, build_problem
-from simdiff.engine import check_sizes
 from simdiff.errors import InputError
 from simdiff.figures import check_figure, draw_all
 from simdiff.models import activation_names
@@ -143,7 +142,7 @@ def _shared_rule(plan: Plan, studies: Sequence[Study]) -> Rule:
     first = studies[0].rule
     if all(study.rule == first for study in studies):
         return first
-    return dataclasses.replace(first, sizes=check_sizes(plan.setting("sizes")))
+    return dataclasses.replace(first, sizes=tuple(sorted(set(plan.setting("sizes")))))
 
 
 def stored_rows(folder: RunFolder, study: Study) -> pd.DataFrame:

@@ -243,7 +243,9 @@ def test_interrupting_exits_with_130_and_one_line(here, monkeypatch, capsys):
 
     monkeypatch.setattr(engine, "run_trials", interrupted)
     assert cli.main(["run", *OWN, QUIET, "out=stopped"]) == 130
-    assert capsys.readouterr().err == "\nsimdiff: interrupted; the same command goes on from here\n"
+    assert (
+        capsys.readouterr().err == "point 1/1\n\nsimdiff: interrupted; the same command goes on from here\n"
+    )
 
 
 # --- predict
