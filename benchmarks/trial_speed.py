@@ -1,0 +1,47 @@
+"""Seconds a trial, simdiff against the plain NumPy script, side by side in one run.
+
+    python benchmarks/trial_speed.py
+
+Programs are compiled before the clock starts; both run the same problem (default data, tanh, psi_n = 2,
+t = 0.1, ridge 1e-3). NumPy at m = inf takes the draws that bring its errors within a quarter of a 1% precision
+of the limit; its time there is continued from 32 and 64 draws. Medians; stored as results/speed_trials.csv.
+"""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import pandas as pd
+from common import facts, seconds, store
+from speed import numpy_seconds, point
+
+from simdiff.engine import batch_size, prepare, trial_keys
+from simdiff.engine.devices import one_lapack_thread
+
+
+def ours(d: int, psi_p: float, m: float) -> float:
+    """Median seconds a trial, in a batch as the engine runs it."""
+    problem = point(psi_p, m)
+    compiled, (_, inputs) = prepare(problem, d, 0), problem.kernel(d)
+    count = batch_size(problem, d)
+    keys, inputs = trial_keys(problem, d, 0, range(count)), jax.tree.map(jax.numpy.asarray, inputs)
+    with one_lapack_thread():
+        return seconds(lambda: compiled(keys, inputs)["test"], 3) / count
+
+
+def main() -> None:
+    """Time and store."""
+    rows = []
+    for d in (64, 256):
+        for psi_p in (1.0, 4.0):
+            for m in (1, 4, math.inf):
+                mine, plain = ours(d, psi_p, m), numpy_seconds(d, psi_p, m, 0.01)
+                rows.append((d, psi_p, m, mine, plain, plain / mine))
+                print(rows[-1], flush=True)
+    columns = ["d", "psi_p", "m", "simdiff_s", "numpy_s", "ratio"]
+    store("speed_trials", pd.DataFrame(rows, columns=columns), facts("python benchmarks/trial_speed.py"))
+
+
+if __name__ == "__main__":
+    main()
