@@ -3,7 +3,7 @@
     python benchmarks/trial_speed.py
 
 Programs are compiled before the clock starts; both run the same problem (default data, tanh, psi_n = 2,
-t = 0.1, ridge 1e-3). NumPy at m = inf takes the draws that bring its errors within a quarter of a 1% precision
+t = 0.1, ridge 1e-3). NumPy at m = inf takes draws that bring its errors within a quarter of a 1% precision
 of the limit; its time there is continued from 32 and 64 draws. Medians; stored as results/speed_trials.csv.
 """
 
