@@ -6,7 +6,8 @@ python benchmarks/run_all.py
 from __future__ import annotations
 
 import speed
+import trial_speed
 
 if __name__ == "__main__":
-    for part in (speed.theory, speed.memory, speed.large_point, speed.sweep):
+    for part in (speed.theory, speed.memory, speed.large_point, trial_speed.main, speed.sweep):
         part()

@@ -11,7 +11,7 @@ def power_of_two(length: int, least: int = 1) -> int:
 def bucket(length: int) -> int:
     """`length` padded to 256, 512, 1024, and above to one of eight values an octave.
 
-    A compilation costs as much as some fifty padded trials of length 1024 (measured on two cores), so
+    A compilation costs as much as twenty to fifty trials of length 1024 (measured on two cores), so
     small lengths have one bucket an octave. Padding by x costs x^2 in products and x^3 in a
     factorisation, so large lengths are padded by 6% on average.
     """

@@ -24,7 +24,8 @@ class Population(NamedTuple):
 
 
 _NODES = 128
-"""Good to 1e-10 for pre-activations of standard deviation 1, to 1e-4 for 3 (tanh, the hardest one)."""
+"""Already 100 nodes leave 1e-11 at pre-activations of standard deviation 1 and 3e-4 at 3 (tanh, the hardest of
+the built-in ones)."""
 
 
 def population(
