@@ -24,8 +24,8 @@ class Population(NamedTuple):
 
 
 _NODES = 128
-"""Already 100 nodes leave 1e-11 at pre-activations of standard deviation 1 and 3e-4 at 3 (tanh, the hardest of
-the built-in ones)."""
+"""Already 100 nodes leave 1e-11 at pre-activations of standard deviation 1 and 3e-4 at 3 (tanh, the hardest
+built-in one)."""
 
 
 def population(
