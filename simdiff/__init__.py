@@ -9,7 +9,7 @@ import jax as _jax
 
 _jax.config.update("jax_enable_x64", True)
 
-from simdiff import data, models, trainers  # noqa: E402
+from simdiff import data, functions, models, trainers  # noqa: E402
 from simdiff.errors import InputError  # noqa: E402
 from simdiff.problem import Metric, Problem  # noqa: E402
 from simdiff.problems import DenoisingScoreMatching  # noqa: E402
@@ -23,6 +23,7 @@ __all__ = [
     "Problem",
     "Verdict",
     "data",
+    "functions",
     "models",
     "predict",
     "simulate",

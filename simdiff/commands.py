@@ -17,7 +17,7 @@ from simdiff.collect import Study, collect, replay
 from simdiff.config import PARTS, PROBLEMS, build_problem
 from simdiff.errors import InputError
 from simdiff.figures import check_figure, draw_all
-from simdiff.models import activation_names
+from simdiff.functions import activation_names
 from simdiff.problem import flatten
 from simdiff.progress import RunProgress, compile_ahead
 from simdiff.report import build_report, console_table

@@ -2,5 +2,5 @@
 
 from jaxtyping import install_import_hook
 
-CHECKED = ("data", "draws", "engine", "models", "problems", "trainers")
+CHECKED = ("data", "draws", "engine", "functions", "models", "problems", "trainers")
 install_import_hook([f"simdiff.{room}" for room in CHECKED], "typechecker.check")

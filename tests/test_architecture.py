@@ -14,10 +14,11 @@ ALLOWED = {
     "imports": {"errors"},
     "draws": set(),
     "problem": {"errors"},
-    "data": {"draws", "errors", "imports"},
-    "models": {"draws", "errors", "imports"},
+    "functions": {"errors", "imports"},
+    "data": {"draws", "errors", "functions"},
+    "models": {"draws", "errors", "functions"},
     "trainers": {"draws", "errors"},
-    "problems": {"data", "models", "trainers", "draws", "errors", "problem"},
+    "problems": {"data", "models", "trainers", "draws", "errors", "functions", "problem"},
     "theory": {"errors", "imports", "problem"},
     "engine": {"errors", "problem"},
     "validation": {"errors"},
@@ -30,9 +31,19 @@ ALLOWED = {
     "progress": {"collect", "engine"},
     "figures": {"collect", "config", "theory", "store", "plots", "problem", "errors"},
     "commands": {"collect", "config", "figures", "progress", "report", "verbs"}
-    | {"models", "problem", "store", "theory", "validation", "errors"},
+    | {"functions", "problem", "store", "theory", "validation", "errors"},
     "cli": {"commands", "config", "errors"},
-    "__init__": {"data", "models", "trainers", "problems", "problem", "validation", "verbs", "errors"},
+    "__init__": {
+        "data",
+        "functions",
+        "models",
+        "trainers",
+        "problems",
+        "problem",
+        "validation",
+        "verbs",
+        "errors",
+    },
 }
 HOMES = {"hydra": {"cli"}, "omegaconf": {"cli"}, "pyarrow": {"store"}, "matplotlib": {"plots"}}
 

@@ -14,8 +14,8 @@ from jaxtyping import Array, Float
 
 from simdiff.draws import normal_rows
 from simdiff.errors import check_number
-from simdiff.models.activations import Activation
-from simdiff.models.activations import activation as as_activation
+from simdiff.functions.activations import Activation
+from simdiff.functions.activations import activation as as_activation
 
 
 @dataclasses.dataclass(frozen=True, init=False)

@@ -14,8 +14,8 @@ import numpy as np
 
 from simdiff.data import DataLaw, Gaussian
 from simdiff.errors import InputError, check_number
+from simdiff.functions.hermite import series_length
 from simdiff.models import RandomFeatures
-from simdiff.models.hermite import series_length
 from simdiff.problem import Kernel, Metric, Problem
 from simdiff.problems.buckets import block_rows, bucket, power_of_two
 from simdiff.problems.optax_kernel import OptaxKernel

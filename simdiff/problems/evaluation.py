@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from simdiff.data.base import Frame, Sampler
-from simdiff.models.activations import Activation
-from simdiff.models.hermite import hermite_moments, mehler_sum, series_length
+from simdiff.functions.activations import Activation
+from simdiff.functions.hermite import hermite_moments, mehler_sum, series_length
 from simdiff.problems.gram import Normal, symmetric_product
 
 

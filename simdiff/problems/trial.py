@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from simdiff.data.base import Sampler
-from simdiff.models.activations import Activation
+from simdiff.functions.activations import Activation
 from simdiff.models.random_features import features, first_layer
 from simdiff.problems import evaluation, gram, noise_average
 from simdiff.problems.gram import Normal

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from simdiff.errors import InputError
-from simdiff.models import Activation, RandomFeatures, activation, activation_names
-from simdiff.models.activations import find_kinks
+from simdiff.functions import Activation, activation, activation_names
+from simdiff.functions.activations import find_kinks
+from simdiff.models import RandomFeatures
 
 KINKED = {
     "relu": (jax.nn.relu, (0.0,)),

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from simdiff.models.activations import Activation
+from simdiff.functions.activations import Activation
 
 _REACH = 7.0
 """Standard deviations kept by the piecewise rule: beyond them lies 3e-12 of the mass."""

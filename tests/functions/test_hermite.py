@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from simdiff.models import activation
-from simdiff.models.hermite import hermite_moments, mehler_sum, series_length
+from simdiff.functions import activation
+from simdiff.functions.hermite import hermite_moments, mehler_sum, series_length
 
 NODES = 160
 """Gauss-Hermite converges slowly for tanh at std = 1.7 (3e-6 with 48 nodes); trials stay near std = 1."""
