@@ -25,7 +25,7 @@ lint: .venv/.installed-dev
 	$(BIN)/mypy
 
 validate: .venv/.installed
-	$(BIN)/python benchmarks/validate_table.py
+	$(BIN)/python benchmarks/validation_table.py
 	$(BIN)/python benchmarks/calibration.py
 
 bench: .venv/.installed

@@ -19,9 +19,18 @@ from simdiff.problems import DenoisingScoreMatching
 PROBLEMS: dict[str, type[Problem]] = {"denoising": DenoisingScoreMatching}
 
 PARTS: dict[str, dict[str, Callable]] = {
-    "data": {"Gaussian": data.Gaussian, "PowerLaw": data.PowerLaw},
+    "data": {
+        "Gaussian": data.Gaussian,
+        "PowerLaw": data.PowerLaw,
+        "LinearManifold": data.LinearManifold,
+        "HiddenManifold": data.HiddenManifold,
+    },
     "model": {"RandomFeatures": models.RandomFeatures},
-    "trainer": {"Ridge": trainers.Ridge, "Optax": trainers.Optax},
+    "trainer": {
+        "Ridge": trainers.Ridge,
+        "GradientFlow": trainers.GradientFlow,
+        "Optax": trainers.Optax,
+    },
 }
 
 SETTINGS = (

@@ -44,7 +44,7 @@ class Problem(abc.ABC):
     """One Monte-Carlo experiment, complete but for its size d and its seed."""
 
     name: ClassVar[str] = ""
-    metrics: ClassVar[tuple[Metric, ...]] = ()
+    metrics: tuple[Metric, ...] = ()  # a class attribute, or a property where it depends on the fields
 
     def trial(self, key: Any, d: int) -> Mapping[str, Any]:
         """One trial at size d: {metric name: scalar}, in JAX operations (it runs under vmap and jit)."""

@@ -117,6 +117,18 @@ def test_means_at_every_size_are_tabulated(report, summary):
     assert rows[-1][3:6] == ["n/a"] * 3
 
 
+def test_sample_complexities_are_tabulated_with_what_to_know(summary):
+    found = pd.DataFrame({"data.psi_D": [0.5, 1.0, 2.0], "m": 4, "metric": "score", "threshold": 0.1})
+    found["sample_complexity"], found["ridge"] = [2.5, 1 / 3, math.nan], [0.01, 0.02, math.nan]
+    found["reason"] = ["", "", "not reachable: the least value is 0.2"]
+    text = build_report(summary, fake.extrapolation(summary), RULE, {}, complexity=found)
+    part = section(text, "Sample complexity")
+    assert "least psi_n at which theory has score <= 0.1" in part
+    rows = [["0.5", "2.5", "0.01", ""], ["1", "0.3333", "0.02", ""], ["2", "", "", "not reachable"]]
+    assert table_of(part)[2:] == rows
+    assert "Sample complexity" not in build_report(summary, fake.extrapolation(summary), RULE, {})
+
+
 def test_a_long_report_keeps_the_worst(monkeypatch, summary):
     monkeypatch.setattr("simdiff.report.REPORT_ROWS", 3)
     rows = table_of(section(build_report(summary, fake.extrapolation(summary), RULE, {}), "Verdicts"))

@@ -1,17 +1,20 @@
 """The contract of a data law: a population that theory may look at, and a sampler that trials run.
 
-The two halves never touch each other: theory reads `spectrum`, a trial runs `sampler(d)` on
-`inputs(d)`, so agreement between them cannot be circular.
+The two halves never touch each other: theory reads `spectrum` (and, where x is not Gaussian, the law's
+own parameters), a trial runs `sampler(d)` on `inputs(d)`, so agreement between them cannot be circular.
 """
 
 from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
+
+from simdiff.draws import normal_rows
 
 Frame = Any
 """What one trial draws once and all its samples share (a manifold's embedding, say); a pytree."""
@@ -28,20 +31,41 @@ class Sampler(abc.ABC):
     def sample(self, key: Array, frame: Frame, rows: Array) -> Float[Array, "r d"]:
         """The samples of the given rows; a row's value depends on (key, frame, row) alone."""
 
-    @abc.abstractmethod
-    def factor(self, frame: Frame, a: Array, h: Array, weights: Array) -> Float[Array, "p k"]:
-        """G with G G^T / d the covariance of `weights @ x_t / sqrt(d)` given the frame.
 
-        Only for laws that are Gaussian and centred given the frame: the exact test error needs it.
-        """
+class GaussianSampler(Sampler):
+    """A law that is N(0, diag(eigenvalues)) given its frame, which is the d eigenvalues.
 
-    @abc.abstractmethod
+    Working in the eigenbasis loses nothing: the noise and the first layer are rotation invariant.
+    """
+
+    d: int
+
+    def sample(self, key: Array, frame: Frame, rows: Array) -> Float[Array, "r d"]:
+        """x = sqrt(eigenvalues) * g, coordinate by coordinate."""
+        return normal_rows(key, rows, self.d) * jnp.sqrt(frame).astype(jnp.float32)
+
+    def factor(self, frame: Frame, a: Array, h: Array, weights: Array) -> Float[Array, "p d"]:
+        """G with G G^T / d the covariance of `weights @ x_t / sqrt(d)` given the frame."""
+        return weights * jnp.sqrt(a**2 * frame + h).astype(weights.dtype)
+
     def floor(self, frame: Frame, a: Array, h: Array) -> Float[Array, ""]:
-        """(1/d) E ||z + sqrt(h) grad log P_t(x_t)||^2 given the frame: the Bayes floor of DSM."""
+        """Bayes floor of denoising, 1 - (h/d) tr (a^2 Sigma + h)^{-1}."""
+        return 1.0 - jnp.mean(h / (a**2 * frame + h))
+
+    def inside(self, frame: Frame) -> Bool[Array, " d"]:
+        """The directions in which x varies."""
+        return frame > 0
 
 
 class DataLaw(abc.ABC):
     """A law of data in R^d for every d. Concrete laws are frozen dataclasses."""
+
+    gaussian: ClassVar[bool] = True
+    """Centred and Gaussian given the frame: then `spectrum` says everything, and `sampler` returns a
+    `GaussianSampler`."""
+
+    random_frame: ClassVar[bool] = False
+    """Whether trials differ in their frame, and so in their Bayes floor: then the floor is a metric."""
 
     @abc.abstractmethod
     def spectrum(self) -> tuple[np.ndarray, np.ndarray]:
@@ -58,6 +82,11 @@ class DataLaw(abc.ABC):
     @abc.abstractmethod
     def inputs(self, d: int) -> dict[str, np.ndarray]:
         """Arrays the sampler reads: they may differ between laws that share a sampler."""
+
+    @property
+    def has_flat_directions(self) -> bool:
+        """Whether x lies in a linear subspace: then errors inside and outside it are metrics."""
+        return False
 
     def ratios(self) -> Mapping[str, float]:
         """Ratios to d that should come out as integers."""

@@ -1,44 +1,26 @@
-"""Centred Gaussian data with any covariance spectrum.
-
-The sampler works in the eigenbasis of the covariance. That loses nothing: the noise and the first
-layer are rotation invariant.
-"""
+"""Centred Gaussian data with any covariance spectrum."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
-from simdiff.data.base import DataLaw, Frame, Sampler
-from simdiff.draws import normal_rows
+from simdiff.data.base import DataLaw, Frame, GaussianSampler
 from simdiff.errors import InputError, check_integer, check_number
 
 
 @dataclasses.dataclass(frozen=True)
-class GaussianSampler(Sampler):
-    """x = sqrt(s) * g, coordinate by coordinate."""
+class FixedSpectrumSampler(GaussianSampler):
+    """The eigenvalues are inputs: nothing is drawn for a trial."""
 
     d: int
 
     def frame(self, key: Array, inputs: Mapping[str, Array]) -> Frame:
-        """The eigenvalues: nothing is drawn."""
+        """The eigenvalues."""
         return inputs["eigenvalues"]
-
-    def sample(self, key: Array, frame: Frame, rows: Array) -> Float[Array, "r d"]:
-        """Rows of N(0, diag(eigenvalues))."""
-        return normal_rows(key, rows, self.d) * jnp.sqrt(frame).astype(jnp.float32)
-
-    def factor(self, frame: Frame, a: Array, h: Array, weights: Array) -> Float[Array, "p d"]:
-        """Weights times the square root of the covariance of x_t."""
-        return weights * jnp.sqrt(a**2 * frame + h).astype(weights.dtype)
-
-    def floor(self, frame: Frame, a: Array, h: Array) -> Float[Array, ""]:
-        """1 - (h/d) tr (a^2 Sigma + h)^{-1}."""
-        return 1.0 - jnp.mean(h / (a**2 * frame + h))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,9 +48,9 @@ class Gaussian(DataLaw):
         kept = counts > 0
         return type(self)((values[kept].tolist(), (counts[kept] / d).tolist()))
 
-    def sampler(self, d: int) -> GaussianSampler:
+    def sampler(self, d: int) -> FixedSpectrumSampler:
         """Diagonal sampler."""
-        return GaussianSampler(d)
+        return FixedSpectrumSampler(d)
 
     def inputs(self, d: int) -> dict[str, np.ndarray]:
         """The d eigenvalues."""
@@ -116,9 +98,9 @@ class PowerLaw(DataLaw):
         spiked = self.exponent > _LARGEST_CONCENTRATED_EXPONENT
         return (_SPIKED.format(self.exponent),) if spiked else ()
 
-    def sampler(self, d: int) -> GaussianSampler:
+    def sampler(self, d: int) -> FixedSpectrumSampler:
         """Diagonal sampler."""
-        return GaussianSampler(d)
+        return FixedSpectrumSampler(d)
 
     def inputs(self, d: int) -> dict[str, np.ndarray]:
         """The d eigenvalues."""

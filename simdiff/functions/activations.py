@@ -1,7 +1,8 @@
-"""Activation functions, built in or given by import path, with the places where they kink.
+"""Elementwise functions, built in or given by import path, with the places where they kink.
 
-Kinks matter twice: quadratures (the theory's constants, the exact noise average of a trial) split
-their panels there, or they would lose most of their digits.
+They serve as activations of features and as nonlinearities of manifolds. Quadratures (the theory's
+constants, the exact noise average of a trial) split their panels at kinks, or they would lose most of
+their digits.
 """
 
 from __future__ import annotations
@@ -37,11 +38,12 @@ _BUILT_IN: dict[str, Callable] = {
     "relu": jax.nn.relu,
     "erf": jax.scipy.special.erf,
     "sin": jnp.sin,
+    "sign": jnp.sign,
     "softplus": jax.nn.softplus,
     "hard_tanh": lambda x: jnp.clip(x, -1.0, 1.0),
     "identity": lambda x: jnp.asarray(x),
 }
-_KINKS = {"relu": (0.0,), "hard_tanh": (-1.0, 1.0)}
+_KINKS = {"relu": (0.0,), "sign": (0.0,), "hard_tanh": (-1.0, 1.0)}
 
 
 def names() -> tuple[str, ...]:
@@ -136,4 +138,4 @@ def _check_elementwise(field: str, name: str, fn: Any) -> None:
     if not np.isfinite(values).all():
         raise InputError(field, name, allowed, "it is not finite on [-3, 3]")
     if np.ptp(values) == 0:
-        raise InputError(field, name, allowed, "it is constant: such features carry nothing")
+        raise InputError(field, name, allowed, "it is constant: it carries nothing of its input")

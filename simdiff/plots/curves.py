@@ -49,6 +49,8 @@ def draw_curves(
     takes that curve's colour, {other text: x} is grey with the text in the legend. `time`: which
     recorded time (the nearest; None: the last), unless x is "time".
 
+    In the panel of the test error the Bayes floor, where the tables have it, is a dotted line.
+
     A comparison that disagrees has a red ring, one that is inconclusive a hollow marker, a point
     without a finite estimate a cross on the lower edge. The x axis is logarithmic when its values are
     positive and span more than a factor 10, the y axis when they span more than 50. Infinite x values
@@ -70,6 +72,8 @@ def draw_curves(
     for ax, name in zip(axes, names, strict=True):
         points, theory = (t[t["metric"] == name] for t in (summary, dense))
         _draw_panel(ax, points, theory, found, scale, x)
+        if name == "test":
+            _draw_floor(ax, dense[dense["metric"] == "floor"], found, scale, x)
         _draw_marks(ax, marks or {}, found)
         ax.set(xlabel=axis_name(x), ylabel=metric_name(name))
     signs = _sign_handles(summary, found, names, marks or {})
@@ -121,6 +125,20 @@ def _draw_line(ax: Axes, rows: pd.DataFrame, one: Series, scale: Scale, x: str) 
         ax.plot(where[alone], height[alone], "_", color=one.colour, zorder=2, **dash)
 
 
+def _draw_floor(
+    ax: Axes, theory: pd.DataFrame, found: Sequence[Series], scale: Scale, x: str
+) -> None:
+    """Draw the least test error of any network, where the theory has it, as dotted lines."""
+    for one in found:
+        rows = columns.matching(theory, one.key)
+        where, height = scale.place(rows[x]), columns.numbers(rows["theory"])
+        rank = np.argsort(where, kind="stable")
+        ax.plot(where[rank], height[rank], color=one.colour, gid="floor", **_DOTTED)
+
+
+_DOTTED: dict[str, Any] = {"linestyle": (0, (1, 1.6)), "linewidth": 1.0, "zorder": 1}
+
+
 def _draw_points(ax: Axes, rows: pd.DataFrame, one: Series, scale: Scale, x: str) -> None:
     """Draw the estimates of one series with their error bars, and the signs of their verdicts."""
     where, height = scale.place(rows[x]), columns.numbers(rows["estimate"])
@@ -148,7 +166,7 @@ def _draw_marks(ax: Axes, marks: Mapping[Any, float], found: Sequence[Series]) -
     """Vertical dotted lines, each in the colour of the series it belongs to."""
     for label, place in marks.items():
         colour = next((s.colour for s in found if _is_mark_of(label, s)), style.GREY)
-        ax.axvline(place, color=colour, linestyle=(0, (1, 1.6)), linewidth=1.0, zorder=1, gid="mark")
+        ax.axvline(place, color=colour, gid="mark", **_DOTTED)
 
 
 def _is_mark_of(label: Any, one: Series) -> bool:
@@ -178,5 +196,6 @@ def _sign_handles(
     if not finite.all():
         handles.append(Line2D([], [], color=style.GREY, marker="x", linestyle="none", label="no estimate"))
     own = [str(k) for k in marks if not any(_is_mark_of(k, s) for s in found)]
-    dotted: dict[str, Any] = {"color": style.GREY, "linestyle": (0, (1, 1.6)), "linewidth": 1.0}
-    return handles + [Line2D([], [], **dotted, label=label) for label in own]
+    if "test" in names and (summary["metric"] == "floor").any():
+        own.append("Bayes floor")
+    return handles + [Line2D([], [], color=style.GREY, **_DOTTED, label=label) for label in own]

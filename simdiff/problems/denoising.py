@@ -12,18 +12,27 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from simdiff.data import DataLaw, Gaussian
+from simdiff.buckets import block_rows, bucket, power_of_two
+from simdiff.data import DataLaw, Gaussian, HiddenManifold
 from simdiff.errors import InputError, check_number
 from simdiff.functions.hermite import series_length
 from simdiff.models import RandomFeatures
 from simdiff.problem import Kernel, Metric, Problem
-from simdiff.problems.buckets import block_rows, bucket, power_of_two
+from simdiff.problems.channel import nodes_for
+from simdiff.problems.flow_kernel import FlowKernel
 from simdiff.problems.optax_kernel import OptaxKernel
 from simdiff.problems.precision import Precision, choose
 from simdiff.problems.ridge_kernel import RidgeKernel
 from simdiff.problems.trial import Shape, Trial
-from simdiff.trainers import Optax, Ridge
+from simdiff.trainers import GradientFlow, Optax, Ridge
 
+_ERRORS = (
+    Metric("test", "test error, DSM loss on fresh data"),
+    Metric("train", "train error, without the ridge term"),
+    Metric("score", "score error on fresh data"),
+    Metric("memorization", "error at training samples with fresh noise"),
+    Metric("objective", "minimised loss, ridge term included"),
+)
 _STORED_SAMPLES_BYTES = 2**27
 _MOST_ROWS = 2**31 - 1
 _SMALL_BLOCK = 256
@@ -38,7 +47,10 @@ class DenoisingScoreMatching(Problem):
     ``test`` (1/d) E ||sqrt(h) s_A(x_t) + z||^2 on fresh x and z; ``train`` the same average over the
     n m training pairs, without the ridge term; ``score`` (1/d) E ||s_A - grad log P_t||^2 on fresh
     x_t, so that test = h score + floor; ``memorization`` the test error at training samples with
-    fresh noise; ``objective`` the minimised loss, ridge term included.
+    fresh noise; ``objective`` the minimised loss, ridge term included. With data on a manifold also
+    ``floor``, the least test error of any function, (1/d) E ||z - E[z | x_t]||^2; on a linear manifold
+    with psi_D < 1 also ``test_parallel`` and ``test_orthogonal``, the test error a dimension inside and
+    outside of it: test = psi_D test_parallel + (1 - psi_D) test_orthogonal.
 
     Args:
         data: the law of x.
@@ -51,37 +63,45 @@ class DenoisingScoreMatching(Problem):
 
     data: DataLaw = dataclasses.field(default_factory=Gaussian)
     model: RandomFeatures = dataclasses.field(default_factory=lambda: RandomFeatures(4.0))
-    trainer: Ridge | Optax = dataclasses.field(default_factory=lambda: Ridge(1e-3))
+    trainer: Ridge | GradientFlow | Optax = dataclasses.field(default_factory=lambda: Ridge(1e-3))
     psi_n: float = 2.0
     m: float = 1
     t: float = 0.1
 
     name: ClassVar[str] = "denoising"
-    metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric("test", "test error, DSM loss on fresh data"),
-        Metric("train", "train error, without the ridge term"),
-        Metric("score", "score error on fresh data"),
-        Metric("memorization", "error at training samples with fresh noise"),
-        Metric("objective", "minimised loss, ridge term included"),
-    )
 
     def __post_init__(self) -> None:
         check_type("data", self.data, DataLaw)
         check_type("model", self.model, RandomFeatures)
-        check_type("trainer", self.trainer, (Ridge, Optax))
+        check_type("trainer", self.trainer, (Ridge, GradientFlow, Optax))
         object.__setattr__(self, "psi_n", check_number("psi_n", self.psi_n, above=0))
         object.__setattr__(self, "t", check_number("t", self.t, above=0))
         object.__setattr__(self, "m", check_draws(self.m))
         _check_noise(self.trainer, self.m)
 
     @property
+    def metrics(self) -> tuple[Metric, ...]:  # type: ignore[override]
+        """Five errors; the Bayes floor where trials differ in it; the parts of the test error."""
+        found = [metric for metric in _ERRORS if metric.name != "score" or knows_score(self.data)]
+        if self.data.random_frame and knows_score(self.data):
+            found.append(Metric("floor", "Bayes floor of the test error at the trial's own manifold"))
+        if self.data.has_flat_directions:
+            found.append(Metric("test_parallel", "test error a dimension inside the data's subspace"))
+            found.append(Metric("test_orthogonal", "test error a dimension outside the data's subspace"))
+        if isinstance(self.data, HiddenManifold):
+            found.append(Metric("unconverged", "test points without a score, left out", compare=False))
+        return tuple(found)
+
+    @property
     def default_theory(self) -> str | None:
-        """Gaussian equivalence for the exact minimiser; nothing yet describes optax's path to it."""
+        """Gaussian equivalence for the exact minimiser, the contour method for the flow towards it."""
+        if isinstance(self.trainer, GradientFlow):
+            return "gradient_flow"
         return "gaussian_equivalence" if isinstance(self.trainer, Ridge) else None
 
     @property
     def times(self) -> tuple[float, ...] | None:
-        """Recorded steps of a gradient trainer; None for the exact minimiser."""
+        """Recorded times or steps of a gradient trainer; None for the exact minimiser."""
         return getattr(self.trainer, "times", None)
 
     def realised(self, d: int) -> DenoisingScoreMatching:
@@ -99,12 +119,15 @@ class DenoisingScoreMatching(Problem):
         return {"psi_n": self.psi_n, "model.psi_p": self.model.psi_p, **self.data.ratios()}
 
     def arithmetic(self, dtype: str = "auto") -> str:
-        """The precision chosen at this ridge; gradient training solves nothing, so float32 will do."""
+        """The precision that this ridge or time needs; optax solves nothing, so float32 will do."""
         return self._precision(dtype).name
 
     def _precision(self, dtype: str) -> Precision:
-        solves = isinstance(self.trainer, Ridge)
-        return choose(dtype, self.trainer.ridge if solves else math.inf)
+        if isinstance(self.trainer, Optax):
+            return choose(dtype, math.inf)
+        if isinstance(self.trainer, GradientFlow):  # a flow of length tau resolves eigenvalues above 1/tau
+            return choose(dtype, self.trainer.ridge + 1.0 / self.trainer.times[-1])
+        return choose(dtype, self.trainer.ridge)
 
     def kernel(self, d: int, dtype: str = "auto") -> tuple[Kernel, dict[str, Any]]:
         """A program shared by all ratios in a shape bucket, all ridges, times t and spectra."""
@@ -113,6 +136,7 @@ class DenoisingScoreMatching(Problem):
             self.data.sampler(d),
             self.model.activation,
             self._precision(dtype),
+            tuple(metric.name for metric in self.metrics),
         )
         n, p = self.counts(d)
         draws = 1 if math.isinf(self.m) else int(self.m)
@@ -128,6 +152,8 @@ class DenoisingScoreMatching(Problem):
         }
         if isinstance(self.trainer, Ridge):
             return RidgeKernel(trial), inputs
+        if isinstance(self.trainer, GradientFlow):
+            return FlowKernel(trial), inputs | {"times": np.asarray(self.trainer.times)}
         return OptaxKernel(trial, dataclasses.replace(self.trainer, ridge=0.0)), inputs
 
     def notes(self) -> tuple[str, ...]:
@@ -163,6 +189,8 @@ class DenoisingScoreMatching(Problem):
         """Flops of gradient training; 0 for the exact minimiser."""
         if isinstance(self.trainer, Ridge):
             return 0.0
+        if isinstance(self.trainer, GradientFlow):
+            return 30.0 * p**3  # an eigendecomposition and the forms along the path, in units of products
         batch = self.trainer.batch
         return self.trainer.steps * (6.0 * batch * p * d if batch else 2.0 * p**2 * d)
 
@@ -172,7 +200,7 @@ class DenoisingScoreMatching(Problem):
         rows = n if exact else n * int(self.m)
         if rows > _MOST_ROWS:
             raise InputError("m", self.m, f"n m <= {_MOST_ROWS} rows", f"n = {n} at d = {d}")
-        dual = isinstance(self.trainer, Ridge) and not exact and rows < p
+        dual = not isinstance(self.trainer, Optax) and not exact and rows < p
         stored = power_of_two(n, 256)
         return Shape(
             d=d,
@@ -181,7 +209,18 @@ class DenoisingScoreMatching(Problem):
             stored_rows=stored if stored * d * 4 <= _STORED_SAMPLES_BYTES else 0,
             dual_rows=bucket(rows) if dual else 0,
             exact_noise=exact,
+            score_nodes=nodes_for(self.data.nonlinearity, self.t)
+            if isinstance(self.data, HiddenManifold)
+            else 0,
         )
+
+    def _score_nodes(self) -> int:
+        return nodes_for(self.data.nonlinearity, self.t) if isinstance(self.data, HiddenManifold) else 0
+
+
+def knows_score(data: DataLaw) -> bool:
+    """Whether a trial can compute the exact score: from the covariance, or by message passing."""
+    return data.gaussian or isinstance(data, HiddenManifold)
 
 
 def check_type(field: str, value: Any, kinds: type | tuple[type, ...]) -> None:

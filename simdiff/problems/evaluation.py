@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from simdiff.data.base import Frame, Sampler
+from simdiff.data.base import Frame, GaussianSampler
 from simdiff.functions.activations import Activation
 from simdiff.functions.hermite import hermite_moments, mehler_sum, series_length
 from simdiff.problems.gram import Normal, symmetric_product
@@ -29,7 +29,7 @@ built-in one)."""
 
 
 def population(
-    sampler: Sampler,
+    sampler: GaussianSampler,
     frame: Frame,
     a: Array,
     h: Array,
@@ -53,17 +53,21 @@ def population(
     return Population(mehler_sum(correlation, psi_kept, square), slope[:, None] * weights)
 
 
-def fresh_error(b: Float[Array, "d p"], known: Population) -> Float[Array, ""]:
-    """(1/d) E ||z + B f||^2 on fresh x and z."""
-    return quadratic(b, known.phi, known.cross, jnp.ones((), jnp.float64))
+def fresh_errors(b: Float[Array, "d p"], known: Population) -> Float[Array, " d"]:
+    """E (z + B f)_i^2 on fresh x and z, direction by direction: their mean is the test error."""
+    return 1.0 + _quadratics(b, known.phi, known.cross)
 
 
 def quadratic(b: Float[Array, "d p"], u: Array, v: Array, zz: Array) -> Float[Array, ""]:
     """zz + (2/d) tr B V + (1/d) tr B U B^T in float64."""
-    d = b.shape[0]
+    return zz + jnp.mean(_quadratics(b, u, v))
+
+
+def _quadratics(b: Float[Array, "d p"], u: Array, v: Array) -> Float[Array, " d"]:
+    """The diagonal of 2 B V + B U B^T in float64."""
     narrow = b.astype(u.dtype)
-    squared = jnp.sum((narrow @ u).astype(jnp.float64) * b)
-    return zz + (2 * jnp.sum(b.T.astype(jnp.float64) * v) + squared) / d
+    squared = jnp.sum((narrow @ u).astype(jnp.float64) * b, axis=1)
+    return 2 * jnp.sum(b.astype(jnp.float64) * v.T, axis=1) + squared
 
 
 def minimum(b: Float[Array, "d p"], normal: Normal, ridge: Array) -> tuple[Array, Array]:

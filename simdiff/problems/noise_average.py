@@ -18,10 +18,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from simdiff.buckets import power_of_two
 from simdiff.data.base import Sampler
 from simdiff.functions.activations import Activation
 from simdiff.functions.hermite import hermite_moments, series_length
-from simdiff.problems.buckets import power_of_two
 from simdiff.problems.gram import Normal, symmetric_product
 from simdiff.problems.training_pairs import Pairs, samples
 

@@ -18,8 +18,8 @@ from jaxtyping import Array, Float
 
 from simdiff.draws import integer_rows
 from simdiff.problems import evaluation
-from simdiff.problems.evaluation import Population
 from simdiff.problems.gram import Normal
+from simdiff.problems.judges import Judge, judge_of
 from simdiff.problems.trial import Setup, Trial, full_precision
 from simdiff.trainers.optimizers import Optax
 
@@ -36,7 +36,7 @@ class OptaxKernel:
         """Train from A = 0 through the recorded steps."""
         setup = self.trial.setup(key, inputs)
         normal = self.trial.normal(setup)
-        known = self.trial.population(setup)
+        judge = judge_of(self.trial, setup)
         scale = jnp.sqrt(inputs["h"] / inputs["p"])
         update = self._update(self._gradient(setup, normal, inputs["ridge"]), scale)
         stops = jnp.asarray(self.trainer.times, jnp.int32)
@@ -45,7 +45,7 @@ class OptaxKernel:
         def leg(state: tuple, ends: tuple) -> tuple[tuple, dict[str, Array]]:
             state = jax.lax.fori_loop(ends[0], ends[1], update, state)
             b = state[0].astype(jnp.float64) * scale
-            return state, self._measure(setup, normal, known, b, inputs["ridge"])
+            return state, self._measure(setup, normal, judge, b, inputs["ridge"])
 
         shape = self.trial.shape
         start = jnp.zeros((shape.d, shape.p), self.trial.precision.product)
@@ -89,13 +89,14 @@ class OptaxKernel:
         return self.trial.pair_features(setup, index // pairs.m, pairs.keys.noise, index, real)
 
     def _measure(
-        self, setup: Setup, normal: Normal, known: Population, b: Float[Array, "d p"], ridge: Array
+        self, setup: Setup, normal: Normal, judge: Judge, b: Float[Array, "d p"], ridge: Array
     ) -> dict[str, Array]:
-        train = evaluation.quadratic(b, normal.u, normal.v, normal.zz)
+        train = memorization = evaluation.quadratic(b, normal.u, normal.v, normal.zz)
+        if not self.trial.shape.exact_noise:
+            memorization = self.trial.streamed_error(*self.trial.memorization_rows(setup), b)
         metrics = {
-            "test": evaluation.fresh_error(b, known),
             "train": train,
-            "memorization": train if self.trial.shape.exact_noise else self.trial.memorization(setup, b),
+            "memorization": memorization,
             "objective": train + ridge * jnp.sum(b**2) / self.trial.shape.d,
         }
-        return self.trial.with_score(setup, metrics)
+        return self.trial.chosen(metrics | judge.errors(b))

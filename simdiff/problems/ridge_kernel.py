@@ -10,6 +10,7 @@ from jaxtyping import Array
 
 from simdiff.problems import evaluation
 from simdiff.problems.gram import symmetric_product
+from simdiff.problems.judges import judge_of
 from simdiff.problems.trial import Setup, Trial, full_precision
 from simdiff.trainers.ridge import solve_regularised
 
@@ -26,10 +27,11 @@ class RidgeKernel:
         setup = self.trial.setup(key, inputs)
         solve = self._dual if self.trial.shape.dual_rows else self._primal
         b, train, objective = solve(setup, inputs["ridge"])
-        test = evaluation.fresh_error(b, self.trial.population(setup))
-        memorization = train if self.trial.shape.exact_noise else self.trial.memorization(setup, b)
-        metrics = {"test": test, "train": train, "memorization": memorization, "objective": objective}
-        return self.trial.with_score(setup, metrics)
+        memorization = train
+        if not self.trial.shape.exact_noise:
+            memorization = self.trial.streamed_error(*self.trial.memorization_rows(setup), b)
+        metrics = {"train": train, "memorization": memorization, "objective": objective}
+        return self.trial.chosen(metrics | judge_of(self.trial, setup).errors(b))
 
     def _primal(self, setup: Setup, ridge: Array) -> tuple[Array, Array, Array]:
         normal = self.trial.normal(setup)

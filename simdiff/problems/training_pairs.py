@@ -25,11 +25,13 @@ class Keys(NamedTuple):
     noise: Array
     fresh_noise: Array
     training: Array
+    test_samples: Array
+    test_noise: Array
 
 
 def split_keys(key: Array) -> Keys:
-    """Six streams from a trial's key."""
-    return Keys(*(jax.random.fold_in(key, stream) for stream in range(6)))
+    """Every stream from a trial's key."""
+    return Keys(*(jax.random.fold_in(key, stream) for stream in range(len(Keys._fields))))
 
 
 class Pairs(NamedTuple):

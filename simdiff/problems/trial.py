@@ -1,8 +1,9 @@
-"""What every trial of the random-feature problem shares: shapes, draws, features and the final errors."""
+"""What every trial of the random-feature problem shares: shapes, draws and features."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from simdiff.data.base import Sampler
+from simdiff.draws import normal_rows
 from simdiff.functions.activations import Activation
 from simdiff.models.random_features import features, first_layer
 from simdiff.problems import evaluation, gram, noise_average
@@ -23,7 +25,8 @@ class Shape:
     """Static shapes: all that a compiled trial depends on besides its functions.
 
     `p` and `rows` are bucketed; `stored_rows` is 0 when samples are drawn again block by block;
-    `dual_rows` is 0 for the primal solver; `exact_noise` is m = infinity.
+    `dual_rows` is 0 for the primal solver; `exact_noise` is m = infinity; `score_nodes` is the length of
+    message passing's quadrature, 0 where the score is known in closed form.
     """
 
     d: int
@@ -32,6 +35,16 @@ class Shape:
     stored_rows: int
     dual_rows: int
     exact_noise: bool
+    score_nodes: int = 0
+
+    @property
+    def score_points(self) -> int:
+        """Test points at which message passing finds the score: their error shrinks as a trial's does."""
+        return max(32, self.d // 4)
+
+
+Rows = Callable[[Array], tuple[Array, Array]]
+"""`rows(index)` gives (features, targets), zero beyond the last row."""
 
 
 class Setup(NamedTuple):
@@ -50,6 +63,7 @@ class Trial:
     sampler: Sampler
     rho: Activation
     precision: Precision
+    metrics: tuple[str, ...]
 
     def setup(self, key: Array, inputs: dict[str, Any]) -> Setup:
         """Draw the frame and the first layer; mask the padding features."""
@@ -80,23 +94,23 @@ class Trial:
             return noise_average.average(
                 self.sampler, pairs, self.rho, setup.weights, setup.keep, shape.block
             )
-        return gram.accumulate(
-            lambda index: self.training_rows(setup, index),
-            pairs.n * pairs.m,
-            shape.block,
-            shape.p,
-            shape.d,
-            self.precision.product,
-        )
+        return self.accumulate(lambda index: self.training_rows(setup, index), pairs.n * pairs.m)
 
-    def population(self, setup: Setup) -> evaluation.Population:
-        """Averages over fresh data given W."""
+    def accumulate(self, rows: Rows, count: Array) -> Normal:
+        """U, V and zz over `count` rows."""
+        shape = self.shape
+        return gram.accumulate(rows, count, shape.block, shape.p, shape.d, self.precision.product)
+
+    def fresh_rows(self, setup: Setup, index: Array) -> tuple[Array, Array, Array]:
+        """(features, z, x_t) of fresh samples with fresh noise."""
         pairs = setup.pairs
-        return evaluation.population(
-            self.sampler, pairs.frame, pairs.a, pairs.h, self.rho, setup.weights, setup.keep
-        )
+        product = self.precision.product
+        x = self.sampler.sample(pairs.keys.test_samples, pairs.frame, index).astype(product)
+        z = normal_rows(pairs.keys.test_noise, index, self.shape.d).astype(product)
+        x_t = pairs.a.astype(product) * x + jnp.sqrt(pairs.h).astype(product) * z
+        return features(self.rho, setup.weights, x_t) * setup.keep, z, x_t
 
-    def memorization(self, setup: Setup, b: Float[Array, "d p"]) -> Float[Array, ""]:
+    def memorization_rows(self, setup: Setup) -> tuple[Rows, Array]:
         """Training samples with fresh noise: at least 4 d rows, the same number for each sample."""
         pairs = setup.pairs
         draws = -(-4 * self.shape.d // pairs.n)
@@ -105,13 +119,26 @@ class Trial:
             real = index < pairs.n * draws
             return self.pair_features(setup, index // draws, pairs.keys.fresh_noise, index, real)
 
-        return evaluation.streamed_error(rows, b, pairs.n * draws, self.shape.block)
+        return rows, pairs.n * draws
 
-    def with_score(self, setup: Setup, metrics: dict[str, Array]) -> dict[str, Array]:
-        """Add the score error: test = h score + floor, the floor exact given the frame."""
-        pairs = setup.pairs
-        floor = self.sampler.floor(pairs.frame, pairs.a, pairs.h)
-        return {**metrics, "score": (metrics["test"] - floor) / pairs.h}
+    def test_rows(self, setup: Setup) -> tuple[Rows, Array]:
+        """Fresh samples with fresh noise: 4 d rows."""
+        count = jnp.asarray(4 * self.shape.d)
+
+        def rows(index: Array) -> tuple[Array, Array]:
+            f, z, _ = self.fresh_rows(setup, index)
+            real = (index < count).astype(z.dtype)[:, None]
+            return f * real, z * real
+
+        return rows, count
+
+    def streamed_error(self, rows: Rows, count: Array, b: Float[Array, "d p"]) -> Float[Array, ""]:
+        """(1/d) <||z + B f||^2> over `count` rows."""
+        return evaluation.streamed_error(rows, b, count, self.shape.block)
+
+    def chosen(self, metrics: dict[str, Array]) -> dict[str, Array]:
+        """Those that the problem lists; compilers drop what only the others needed."""
+        return {name: metrics[name] for name in self.metrics}
 
 
 def full_precision(step: Any) -> Any:

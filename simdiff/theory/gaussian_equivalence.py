@@ -1,10 +1,11 @@
 """The built-in theory of denoising score matching with random features and an exact ridge minimiser.
 
-Reads a problem's description and population quantities only: `data.spectrum()`, `model.psi_p`,
-`model.activation`, `trainer.ridge`, `psi_n`, `m` and `t`. Features are replaced by their Gaussian
-equivalent (`quadrature`), whose learning curves follow from a fixed point (`learning_curve`).
+Features are replaced by their Gaussian equivalent (`settings`, `quadrature`), whose learning curves
+follow from a fixed point (`learning_curve`). Data on a manifold enter by the covariance of their own
+Gaussian equivalent; only their Bayes floor needs more (`bayes_floor`).
 
-Source: George, Veiga, Macris, arXiv 2502.00336.
+Sources: George, Veiga, Macris, arXiv 2502.00336 (Gaussian data); George, Macris, arXiv 2603.22962
+(manifold data).
 """
 
 from __future__ import annotations
@@ -14,14 +15,11 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from simdiff.errors import InputError, check_number
-from simdiff.theory.learning_curve import LearningCurve, Setting, learning_curves
-from simdiff.theory.quadrature import constants
-
-METRICS = ("test", "train", "score", "memorization", "objective")
+from simdiff.theory.learning_curve import Setting, learning_curves
+from simdiff.theory.settings import bayes_floor, gaussian_floor, settings_of, stack
 
 _SMALL_BATCH, _LARGE_BATCH = 16, 1024
 _MOST_ATOMS_IN_LARGE_BATCH = 64
@@ -34,20 +32,22 @@ class ConvergenceWarning(UserWarning):
 
 
 def predict(problem: Any) -> dict[str, float]:
-    """Limits of test, train, score, memorization and objective (per dimension) as d grows.
+    """Limits of the problem's metrics (errors per dimension) as d grows.
 
-    A point whose fixed point is not found gives nan and a `ConvergenceWarning` that names it.
+    test, train, memorization and objective for every data law with a spectrum; score and floor where
+    the Bayes floor is known; test_parallel and test_orthogonal where the problem lists them. A point
+    whose fixed point is not found gives nan and a `ConvergenceWarning` that names it.
 
     Raises:
-        InputError: a trainer other than `Ridge`, data without `spectrum()`, a model without
-            `psi_p` and `activation`, or a value outside its range.
+        InputError: a trainer other than `Ridge`, data without `spectrum()` or of non-zero mean, a model
+            without `psi_p` and `activation`, or a value outside its range.
     """
     return predict_many([problem])[0]
 
 
 def predict_many(problems: Sequence[Any]) -> list[dict[str, float]]:
     """`predict` for every problem, in as few compiled calls as they fit into."""
-    settings = _settings(problems)
+    settings = settings_of(problems, [_ridge(problem) for problem in problems])
     if not settings:
         return []
     atoms = _power_of_four(max(s.eigenvalues.size for s in settings))
@@ -55,12 +55,60 @@ def predict_many(problems: Sequence[Any]) -> list[dict[str, float]]:
     batch = _LARGE_BATCH if large else _SMALL_BATCH
     results: list[dict[str, float]] = []
     for start in range(0, len(settings), batch):
-        curves = learning_curves(_stack(settings[start : start + batch], batch, atoms))
-        results += _rows(curves, problems[start : start + batch])
+        part = settings[start : start + batch]
+        results += _rows(part, stack(part, batch, atoms), problems[start : start + batch])
     return results
 
 
 predict.many = predict_many  # type: ignore[attr-defined]
+
+
+def _ridge(problem: Any) -> float:
+    trainer = getattr(problem, "trainer", None)
+    if type(trainer).__name__ != "Ridge":
+        hint = "gaussian_equivalence describes the exact ridge minimiser only; use trainer=Ridge(...)"
+        raise InputError("trainer", type(trainer).__name__, "Ridge", hint)
+    return check_number("trainer.ridge", problem.trainer.ridge, above=0)
+
+
+_TOTALS = ("test", "train", "memorization", "objective")
+
+
+def _rows(settings: Sequence[Setting], stacked: Setting, problems: Sequence[Any]) -> list[dict[str, float]]:
+    curves = learning_curves(stacked)
+    columns = {name: np.asarray(getattr(curves, name)) for name in (*_TOTALS, "score")}
+    by_direction = np.asarray(curves.directions.test)
+    usable = np.asarray(curves.converged) & np.all([np.isfinite(c) for c in columns.values()], axis=0)
+    rows = []
+    for k, (setting, problem) in enumerate(zip(settings, problems, strict=True)):
+        values = {name: float(columns[name][k]) for name in _TOTALS}
+        values |= _score(problem, setting, float(columns["score"][k]))
+        values |= _parts(setting, by_direction[k])
+        if not usable[k]:
+            message = f"the fixed point was not found at {_place(problem)}: predictions are nan"
+            warnings.warn(message, ConvergenceWarning, stacklevel=4)
+            values = dict.fromkeys(values, math.nan)
+        rows.append({m.name: values[m.name] for m in problem.metrics if m.name in values})
+    return rows
+
+
+def _score(problem: Any, setting: Setting, gaussian_score: float) -> dict[str, float]:
+    """Score and floor; {} where the floor is not known. test = h score + floor, whatever the floor."""
+    floor = bayes_floor(problem, setting)
+    if floor is None:
+        return {}
+    return {"floor": floor, "score": gaussian_score + (gaussian_floor(setting) - floor) / float(setting.h)}
+
+
+def _parts(setting: Setting, test: np.ndarray) -> dict[str, float]:
+    """The test error a dimension along eigen-directions of non-zero and of zero variance."""
+    parts = {}
+    inside = setting.eigenvalues > 0
+    for name, chosen in (("test_parallel", inside), ("test_orthogonal", ~inside)):
+        mass = setting.weights[chosen].sum()
+        if mass > 0:
+            parts[name] = float(setting.weights[chosen] @ test[: chosen.size][chosen] / mass)
+    return parts
 
 
 def _place(problem: Any) -> str:
@@ -69,85 +117,6 @@ def _place(problem: Any) -> str:
         f"psi_n={problem.psi_n:.6g}, psi_p={problem.model.psi_p:.6g}, m={problem.m}, t={problem.t:.6g}, "
         f"ridge={problem.trainer.ridge:.6g}"
     )
-
-
-def setting_of(problem: Any, spectrum: tuple[np.ndarray, np.ndarray] | None = None) -> Setting:
-    """The theory's inputs for one problem; `spectrum` saves asking the data again."""
-    _check_supported(problem)
-    eigenvalues, weights = _check_spectrum(spectrum or problem.data.spectrum())
-    t = check_number("t", problem.t, above=0)
-    a2, h = math.exp(-2.0 * t), -math.expm1(-2.0 * t)
-    moments: Any = constants(problem.model.activation, a2 * float(weights @ eigenvalues), h)
-    fields: dict[str, Any] = {
-        "psi_n": check_number("psi_n", problem.psi_n, above=0),
-        "psi_p": check_number("model.psi_p", problem.model.psi_p, above=0),
-        "i": 1.0 / check_number("m", problem.m, least=1, finite=False),
-        "ridge": check_number("trainer.ridge", problem.trainer.ridge, above=0),
-        "a2": a2,
-        "h": h,
-        "eigenvalues": eigenvalues,
-        "weights": weights,
-    }
-    return Setting(**fields, mu1=moments.mu1, v2=moments.v2, s2=moments.s2)
-
-
-def _settings(problems: Sequence[Any]) -> list[Setting]:
-    spectra: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-    settings = []
-    for problem in problems:
-        _check_supported(problem)
-        key = id(problem.data)
-        if key not in spectra:
-            spectra[key] = problem.data.spectrum()
-        settings.append(setting_of(problem, spectra[key]))
-    return settings
-
-
-def _check_supported(problem: Any) -> None:
-    data, model, trainer = (getattr(problem, name, None) for name in ("data", "model", "trainer"))
-    if type(trainer).__name__ != "Ridge":
-        hint = "gaussian_equivalence describes the exact ridge minimiser only; use trainer=Ridge(...)"
-        raise InputError("trainer", type(trainer).__name__, "Ridge", hint)
-    if not callable(getattr(data, "spectrum", None)):
-        hint = "the limit depends on the population covariance"
-        raise InputError("data", type(data).__name__, "a data law with spectrum()", hint)
-    if not hasattr(model, "psi_p") or not hasattr(model, "activation"):
-        raise InputError("model", type(model).__name__, "random features: psi_p and activation")
-
-
-def _check_spectrum(spectrum: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    eigenvalues, weights = (np.asarray(part, dtype=np.float64) for part in spectrum)
-    allowed = "equally long eigenvalues >= 0 and weights >= 0 that add up to 1"
-    good = eigenvalues.ndim == 1 and eigenvalues.shape == weights.shape and eigenvalues.size > 0
-    if not good or not np.isfinite(eigenvalues).all() or eigenvalues.min() < 0:
-        raise InputError("data.spectrum", eigenvalues, allowed)
-    if not weights.min() >= 0 or not abs(weights.sum() - 1.0) < 1e-6:
-        raise InputError("data.spectrum", weights, allowed)
-    return eigenvalues, weights / weights.sum()
-
-
-def _stack(settings: Sequence[Setting], batch: int, atoms: int) -> Setting:
-    """One setting with a leading axis of length `batch`, all spectra of length `atoms`."""
-    padded = [*settings, *[settings[-1]] * (batch - len(settings))]
-
-    def column(values: Sequence[Any]) -> np.ndarray:
-        if np.ndim(values[0]) == 0:
-            return np.array(values, dtype=np.float64)
-        return np.stack([np.pad(v, (0, atoms - v.size)) for v in values])
-
-    return Setting(*(jnp.asarray(column(field), dtype=jnp.float64) for field in zip(*padded, strict=True)))
-
-
-def _rows(curves: LearningCurve, problems: Sequence[Any]) -> list[dict[str, float]]:
-    columns = {name: np.asarray(getattr(curves, name)) for name in METRICS}
-    usable = np.asarray(curves.converged) & np.all([np.isfinite(c) for c in columns.values()], axis=0)
-    rows = []
-    for k, problem in enumerate(problems):
-        if not usable[k]:
-            message = f"the fixed point was not found at {_place(problem)}: predictions are nan"
-            warnings.warn(message, ConvergenceWarning, stacklevel=4)
-        rows.append({name: float(c[k]) if usable[k] else math.nan for name, c in columns.items()})
-    return rows
 
 
 def _power_of_four(count: int) -> int:

@@ -15,7 +15,10 @@ import numpy as np
 from simdiff.errors import InputError, check_choice
 from simdiff.imports import is_path, load_object
 
-BUILT_IN = {"gaussian_equivalence": "simdiff.theory.gaussian_equivalence:predict"}
+BUILT_IN = {
+    "gaussian_equivalence": "simdiff.theory.gaussian_equivalence:predict",
+    "gradient_flow": "simdiff.theory.gradient_flow:predict",
+}
 """Name: import path. A new theory is a module of this package and a line here."""
 
 Theory = Callable[[Any], Mapping[str, Any]]

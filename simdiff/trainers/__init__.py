@@ -1,6 +1,7 @@
 """Ways to train the second layer."""
 
+from simdiff.trainers.gradient_flow import GradientFlow
 from simdiff.trainers.optimizers import Optax
 from simdiff.trainers.ridge import Ridge
 
-__all__ = ["Optax", "Ridge"]
+__all__ = ["GradientFlow", "Optax", "Ridge"]

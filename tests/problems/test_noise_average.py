@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from trial_reference import draws, feature, problem, run_afresh, run_kernel
 
-from simdiff.models import hermite
+from simdiff.functions import hermite
 from simdiff.problems import noise_average
 
 KEY = jax.random.key(3)

@@ -9,7 +9,8 @@ import pytest
 from trial_reference import fresh_errors, problem, ridge_trial, run_afresh, run_kernel
 
 import simdiff
-from simdiff.problems import buckets, denoising
+from simdiff import buckets
+from simdiff.problems import denoising
 
 KEY = jax.random.key(7)
 

@@ -10,15 +10,15 @@ from theory_points import corners
 
 from simdiff.theory import fixed_point
 from simdiff.theory.fixed_point import System, solve
-from simdiff.theory.gaussian_equivalence import setting_of
 from simdiff.theory.learning_curve import Setting, feature_system
+from simdiff.theory.settings import setting_of
 
 ATOMS = 16
 solve_many = jax.jit(jax.vmap(solve))
 
 
 def stacked(problems) -> Setting:
-    rows = [setting_of(problem) for problem in problems]
+    rows = [setting_of(problem, problem.trainer.ridge) for problem in problems]
     padded = [[np.pad(f, (0, ATOMS - f.size)) if np.ndim(f) else f for f in row] for row in rows]
     return Setting(*(jnp.asarray(np.array(field, dtype=float)) for field in zip(*padded, strict=True)))
 

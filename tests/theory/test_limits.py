@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pytest
-from theory_points import ERF, IDENTITY, RELU, TANH, corners, make
+from theory_points import ERF, IDENTITY, METRICS, RELU, TANH, corners, make
 
-from simdiff.theory.gaussian_equivalence import METRICS, predict, predict_many
+from simdiff.theory.gaussian_equivalence import predict, predict_many
 
 SPECTRUM = ([0.25, 4.0], [0.8, 0.2])
 TIME = 0.3

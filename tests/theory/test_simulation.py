@@ -14,8 +14,8 @@ import pytest
 from finite_size import POINTS
 from theory_points import METRICS
 
-from simdiff.theory.gaussian_equivalence import setting_of
 from simdiff.theory.learning_curve import Setting, learning_curves
+from simdiff.theory.settings import setting_of
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def simulated():
 
 def predictions(change=lambda setting: setting) -> dict[str, np.ndarray]:
     """The metrics at every point, from constants that `change` may spoil."""
-    settings = [change(setting_of(problem)) for problem in POINTS.values()]
+    settings = [change(setting_of(problem, problem.trainer.ridge)) for problem in POINTS.values()]
     padded = [[np.pad(f, (0, 2 - f.size)) if np.ndim(f) else f for f in s] for s in settings]
     curves = learning_curves(Setting(*(np.array(f, dtype=float) for f in zip(*padded, strict=True))))
     assert bool(curves.converged.all())

@@ -1,0 +1,149 @@
+"""Errors of a trained network on fresh data: exact where data are Gaussian, on test points where not.
+
+A judge is made once a trial, before any network is looked at, and then judges every network of that
+trial, one at a time (`errors`) or all those along a training path at once (`errors_along`). Which judge
+a trial has depends on its data law only.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from simdiff.data.base import GaussianSampler
+from simdiff.data.hidden_manifold import HiddenManifoldSampler
+from simdiff.problems import evaluation
+from simdiff.problems.message_passing import posterior
+from simdiff.problems.training_path import TrainingPath
+from simdiff.problems.trial import Setup, Trial
+
+
+class Judge(abc.ABC):
+    """All errors per dimension; `test` is among them."""
+
+    @abc.abstractmethod
+    def errors(self, b: Float[Array, "d p"]) -> dict[str, Array]:
+        """{metric: scalar} of one network."""
+
+    @abc.abstractmethod
+    def errors_along(self, path: TrainingPath) -> dict[str, Array]:
+        """{metric: (times,)} of the networks on a path."""
+
+
+def judge_of(trial: Trial, setup: Setup) -> Judge:
+    """The judge of a trial's data law."""
+    if isinstance(trial.sampler, GaussianSampler):
+        return GaussianJudge(trial, trial.sampler, setup)
+    if isinstance(trial.sampler, HiddenManifoldSampler):
+        return ManifoldJudge(trial, trial.sampler, setup)
+    return SampleJudge(trial, setup)
+
+
+class GaussianJudge(Judge):
+    """Averages over fresh x and z given W and the frame are taken exactly: no test data."""
+
+    def __init__(self, trial: Trial, sampler: GaussianSampler, setup: Setup) -> None:
+        pairs = setup.pairs
+        self._h = pairs.h
+        self._floor = sampler.floor(pairs.frame, pairs.a, pairs.h)
+        self._inside = sampler.inside(pairs.frame)
+        self._known = evaluation.population(
+            sampler, pairs.frame, pairs.a, pairs.h, trial.rho, setup.weights, setup.keep
+        )
+
+    def errors(self, b: Float[Array, "d p"]) -> dict[str, Array]:
+        """Test, score = (test - floor) / h, the floor, and the test error inside and outside the subspace."""
+        each = evaluation.fresh_errors(b, self._known)
+        return self._named(lambda share: jnp.sum(share * each))
+
+    def errors_along(self, path: TrainingPath) -> dict[str, Array]:
+        """The same along the path."""
+        phi, cross = self._known
+        return self._named(lambda share: path.quadratic(phi, cross, jnp.ones(()), share))
+
+    def _named(self, average: Callable[[Array], Array]) -> dict[str, Array]:
+        """`average(share)` is the test error averaged over directions with weights `share`."""
+        inside = self._inside.astype(jnp.float64)
+        test = average(jnp.full_like(inside, 1.0 / inside.size))
+        return {
+            "test": test,
+            "score": (test - self._floor) / self._h,
+            "floor": jnp.broadcast_to(self._floor, test.shape),
+            "test_parallel": average(inside / jnp.sum(inside)),
+            "test_orthogonal": average((1.0 - inside) / jnp.sum(1.0 - inside)),
+        }
+
+
+class SampleJudge(Judge):
+    """At least 4 d fresh pairs of sample and noise: any data law."""
+
+    def __init__(self, trial: Trial, setup: Setup) -> None:
+        self._trial, self._setup = trial, setup
+
+    def errors(self, b: Float[Array, "d p"]) -> dict[str, Array]:
+        """The test error."""
+        return {"test": self._trial.streamed_error(*self._trial.test_rows(self._setup), b)}
+
+    def errors_along(self, path: TrainingPath) -> dict[str, Array]:
+        """The test error along the path."""
+        normal = self._trial.accumulate(*self._trial.test_rows(self._setup))
+        return {"test": path.quadratic(normal.u, normal.v, normal.zz, _even(self._trial.shape.d))}
+
+
+class ManifoldJudge(SampleJudge):
+    """The exact score at some of the test points too, by message passing at the trial's own manifold."""
+
+    def __init__(self, trial: Trial, sampler: HiddenManifoldSampler, setup: Setup) -> None:
+        super().__init__(trial, setup)
+        pairs, embedding = setup.pairs, setup.pairs.frame
+        self._f, self._z, x_t = trial.fresh_rows(setup, jnp.arange(trial.shape.score_points))
+        a, h = pairs.a.astype(jnp.float32), pairs.h.astype(jnp.float32)
+        shift = embedding.shift.astype(jnp.float32)
+        found = posterior(
+            x_t.astype(jnp.float32) + a * shift,
+            embedding.factor,
+            sampler.sigma,
+            a,
+            h,
+            trial.shape.score_nodes,
+        )
+        self._converged = found.converged
+        denoised = (x_t - a * (found.mean - shift)) / jnp.sqrt(h)
+        self._denoised = jnp.where(self._converged[:, None], denoised, 0.0).astype(x_t.dtype)
+        self._h = pairs.h
+
+    def errors(self, b: Float[Array, "d p"]) -> dict[str, Array]:
+        """Test, score and floor, and how many points message passing gave up on: those are left out."""
+        network = self._f @ b.T.astype(self._f.dtype)
+        score = self._mean((network + self._denoised) ** 2) / self._h
+        return super().errors(b) | {"score": score} | self._about_points()
+
+    def errors_along(self, path: TrainingPath) -> dict[str, Array]:
+        """The same along the path."""
+        keep = self._converged.astype(self._f.dtype)[:, None]
+        f, target = self._f * keep, self._denoised * keep
+        count = jnp.sum(keep)
+        u, v = f.T @ f / count, f.T @ target / count
+        constant = self._mean(self._denoised**2)
+        score = path.quadratic(u, v, constant, _even(self._trial.shape.d)) / self._h
+        return super().errors_along(path) | {
+            name: jnp.broadcast_to(value, score.shape)
+            for name, value in (self._about_points() | {"score": score}).items()
+        }
+
+    def _about_points(self) -> dict[str, Array]:
+        return {
+            "floor": self._mean((self._z - self._denoised) ** 2),
+            "unconverged": jnp.sum(~self._converged).astype(jnp.float64),
+        }
+
+    def _mean(self, squared: Float[Array, "r d"]) -> Float[Array, ""]:
+        each = jnp.mean(squared.astype(jnp.float64), axis=1)
+        return jnp.sum(jnp.where(self._converged, each, 0.0)) / jnp.sum(self._converged)
+
+
+def _even(d: int) -> Float[Array, " d"]:
+    return jnp.full(d, 1.0 / d)

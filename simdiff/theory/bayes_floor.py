@@ -1,0 +1,212 @@
+"""The Bayes floor of denoising score matching on a nonlinear manifold, x = sigma(M xi / sqrt D).
+
+The least test error of any function of x_t = a x + sqrt(h) z is the mean of Var(z | x_t) per dimension. Given
+M, that is inference on xi in a generalized linear model: D Gaussian inputs, alpha D outputs, each seen through
+one scalar channel (`state_evolution`). What is known then is one number, the overlap q, and the channel
+alone decides how much an output tells at q. So its two curves are tabulated once over log V, and any alpha is a
+root on them.
+
+notation:
+    alpha = 1 / psi_D,  V = 1 - q,  s = log V between log V_least and 0
+    I(q) = E ((E[u | y, p] - p) / V)^2           information of one output; nondecreasing in q
+    e(V) = V I(q)                                share of Var u that its output explains
+    f(q) = alpha Psi(q) + (q + log(1 - q)) / 2   free entropy per input; Psi'(q) = I(q) / 2, hence
+    f'(q) = (alpha I(q) - q / (1 - q)) / 2       = 0 exactly where alpha e(V) = 1 - V
+
+f is the replica-symmetric potential alpha Psi(q) + sup_r [(r - log(1 + r) - r q) / 2], where r = q / (1 - q)
+attains the supremum. Its largest maximum is the Bayes-optimal overlap. Message passing that starts without
+information climbs from q = 0 to the first maximum, which may be another one.
+
+Source: Barbier, Krzakala, Macris, Miolane, Zdeborova, *Optimal errors and phase transitions in
+high-dimensional generalized linear models*, PNAS 116 (2019).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.polynomial import chebyshev
+from scipy.fft import dct
+from scipy.interpolate import CubicSpline, PPoly
+from scipy.optimize import brentq
+
+from simdiff.errors import InputError, check_number
+from simdiff.theory.quadrature import QuadratureWarning
+from simdiff.theory.state_evolution import Channel, channel
+
+_FEWEST, _MOST = 20, 160
+_TAIL = 1e-8
+"""Chebyshev series of the curves end where their last coefficients are below this share of the scale."""
+
+_STEP = 0.02
+"""Cells of the splines in s are this wide: their error is below 3e-9 times a fourth derivative."""
+
+_LEVELS = (1.0, 1.5, 2.25, 3.4)
+_ACCURACY, _ALARM = 1e-8, 1e-6
+_LARGEST_ALPHA = 50.0
+
+
+class HardPhaseWarning(UserWarning):
+    """The Bayes floor is not what message passing reaches from an uninformed start."""
+
+
+def hidden_manifold_floor(nonlinearity: Any, psi_D: float, t: float) -> float:
+    """Limit of (1/d) E ||z + sqrt(h) grad log P_t(x_t)||^2 for x = sigma(M xi / sqrt D), D = psi_D d, given M.
+
+    Args:
+        nonlinearity: has `.fn`, elementwise on float64 arrays, and may have `.kinks`, the places where
+            fn or its derivative jumps. A constant added to fn changes nothing. The curves are cached by
+            nonlinearity and t: further psi_D cost a root search.
+        psi_D: latent dimension over d, > 0.
+        t: diffusion time, > 0.
+
+    Relative accuracy is 1e-6 or better for psi_D in [0.02, 20] and t in [1e-3, 3], or absolute 1e-10 where the
+    floor is tiny (a sigma of few values at small t). A `QuadratureWarning` says where it is not reached. Time
+    grows with the square of the range of sigma in units of sqrt(h)/a, that is like 1/t at small t.
+
+    Where the equations have several solutions this is the one of largest free entropy; a
+    `HardPhaseWarning` then says where message passing without prior information stops, if earlier.
+
+    Raises:
+        InputError: psi_D or t is no positive number, no callable `.fn`, or values that are not finite.
+    """
+    psi, t = check_number("psi_D", psi_D, above=0), check_number("t", t, above=0)
+    if not callable(getattr(nonlinearity, "fn", None)):
+        raise InputError("nonlinearity", nonlinearity, "an object with a callable .fn")
+    most = _LARGEST_ALPHA * 10.0 ** max(0, math.ceil(-math.log10(_LARGEST_ALPHA * psi) - 1e-9))
+    try:
+        curves = _cached(nonlinearity, t, most)
+    except TypeError as error:
+        if "unhashable" not in str(error):
+            raise
+        curves = _curves(nonlinearity, t, most)
+    best, reached = fixed_points(curves, 1.0 / psi)
+    if reached.overlap < best.overlap:
+        message = (
+            f"at psi_D={psi:.6g}, t={t:.6g} the Bayes floor is {best.floor:.6g} (overlap {best.overlap:.4g}), but "
+            f"message passing without prior information stops at {reached.floor:.6g} (overlap {reached.overlap:.4g})"
+        )
+        warnings.warn(message, HardPhaseWarning, stacklevel=2)
+    return best.floor
+
+
+class FixedPoint(NamedTuple):
+    """An overlap q that is a local maximum of the free entropy, and the floor there."""
+
+    overlap: float
+    floor: float
+
+
+class Curves(NamedTuple):
+    """Splines over s = log V, with their knots; `integral` is that of `explained` from s = 0."""
+
+    s: np.ndarray
+    explained: CubicSpline
+    integral: PPoly
+    floor: CubicSpline
+
+
+def fixed_points(curves: Curves, alpha: float) -> tuple[FixedPoint, FixedPoint]:
+    """The maximum of largest free entropy, and the first one from q = 0. alpha within the curves' range."""
+    maxima = _maxima(curves, alpha)
+    entropy = maxima - np.expm1(maxima) - alpha * curves.integral(maxima)
+    best, reached = (
+        FixedPoint(float(-np.expm1(s)), max(0.0, float(curves.floor(s))))
+        for s in (maxima[np.argmax(entropy)], maxima.max())
+    )
+    return best, reached
+
+
+def _maxima(curves: Curves, alpha: float) -> np.ndarray:
+    """s at the local maxima of f: f' has the sign of `slope`, which rises through zero with s.
+
+    s = 0 is one if f falls from there; for even sigma the slope there is 0 up to rounding.
+    """
+
+    def slope(s: Any) -> Any:
+        return alpha * curves.explained(s) + np.expm1(s)
+
+    s, values = curves.s, slope(curves.s)
+    cells = np.nonzero((values[:-1] < 0) & (values[1:] >= 0))[0]
+    maxima = [brentq(slope, s[i], s[i + 1], xtol=1e-13) for i in cells]
+    if values[-2] < 0 and values[-1] < 0:
+        maxima.append(0.0)
+    return np.array(maxima)
+
+
+@functools.lru_cache(maxsize=256)
+def _cached(nonlinearity: Any, t: float, most: float) -> Curves:
+    return _curves(nonlinearity, t, most)
+
+
+def _curves(nonlinearity: Any, t: float, most: float) -> Curves:
+    """The curves for alpha <= most, refined until they are accurate."""
+    coarse = channel(nonlinearity, t)
+    least = _least_variance(coarse, most)
+    fine, error = _fine_enough(coarse, least)
+    curves, tail = _tabulate(fine, least)
+    if not max(error, tail) < _ALARM:
+        name = getattr(nonlinearity, "name", repr(nonlinearity))
+        message = f"the Bayes floor of {name} at t = {t:.4g} is known to {max(error, tail):.1g} only"
+        warnings.warn(f"{message}; does .kinks name every jump?", QuadratureWarning, stacklevel=4)
+    return curves
+
+
+def _least_variance(of: Channel, most: float) -> float:
+    """A V below all fixed points for alpha <= most.
+
+    I(q) is largest at q = 1, so V -> 1 / (1 + alpha I) climbs to the least of them from below; more than one
+    step matters where I diverges as V -> 0, which it does when sigma jumps.
+    """
+    v, previous = 1e-12, 0.0
+    while v > 2.0 * previous:
+        previous, v = v, v / (v + most * of(v)[0])
+    return 0.5 * v
+
+
+def _fine_enough(of: Channel, least: float) -> tuple[Channel, float]:
+    """The channel at the first level that agrees with the next at five V, and the relative difference."""
+    places = least ** np.linspace(0.0, 1.0, 5)
+    result = np.array([of(v) for v in places])
+    for level, finer in zip(_LEVELS[:-1], _LEVELS[1:], strict=True):
+        coarse, of = of, dataclasses.replace(of, level=finer)
+        previous, result = result, np.array([of(v) for v in places])
+        error = float(np.abs(previous - result).max()) / of.scale
+        if error < _ACCURACY:
+            return coarse, error
+    return of, error
+
+
+def _tabulate(of: Channel, least: float) -> tuple[Curves, float]:
+    """The curves on V in [least, 1], and the relative size of their last Chebyshev coefficients."""
+    start, count = math.log(least), _FEWEST
+    values = _at(of, start, np.arange(count + 1) / count)
+    while (tail := _tail(values) / of.scale) > _TAIL and count < _MOST:
+        new = _at(of, start, (np.arange(count) + 0.5) / count)
+        values, count = np.insert(values, np.arange(1, count + 1), new, axis=0), 2 * count
+    s = np.linspace(start, 0.0, max(8, math.ceil(-start / _STEP)) + 1)
+    explained, floor = (CubicSpline(s, c) for c in chebyshev.chebval(1.0 - 2.0 * s / start, _series(values)))
+    integral = explained.antiderivative()
+    integral.c[-1] -= integral(0.0)
+    return Curves(s, explained, integral, floor), tail
+
+
+def _at(of: Channel, start: float, places: np.ndarray) -> np.ndarray:
+    """Values (places, 2) at angles pi * places of [start, 0]; V = 1 at place 0."""
+    return np.array([of(math.exp(s)) for s in 0.5 * start * (1.0 - np.cos(math.pi * places))])
+
+
+def _series(values: np.ndarray) -> np.ndarray:
+    """Chebyshev coefficients (count + 1, 2) of the polynomials through values at the extrema."""
+    series = dct(values, type=1, axis=0) / (len(values) - 1)
+    series[[0, -1]] *= 0.5
+    return series
+
+
+def _tail(values: np.ndarray) -> float:
+    return float(np.abs(_series(values)[-3:]).max())
