@@ -1,11 +1,11 @@
 """Theory against extrapolated simulation at 29 points, 24 of them where the theory claims to hold.
 
-    python benchmarks/validate_table.py            # all points, about half an hour on two cores
-    python benchmarks/validate_table.py 0 8        # points 0 to 7 only
+    python benchmarks/validation_table.py            # all points, about half an hour on two cores
+    python benchmarks/validation_table.py 0 8        # points 0 to 7 only
 
 Isotropic, two-level and power-law Gaussian data; tanh, ReLU, erf; m in {1, 2, 5, 20, inf}; psi_n and psi_p
 in [0.3, 8], t in [0.05, 1], ridge in [1e-4, 1e-1]. The rule is fixed before any trial: sizes 64, 128, 256,
-precision 0.005 at alpha 0.05, Holm over all points and metrics. Trials are kept in runs/validate_table, so
+precision 0.005 at alpha 0.05, Holm over all points and metrics. Trials are kept in runs/validation_table, so
 the command can be interrupted; results/validation_table.* holds the outcome.
 
 The five points at exponent 1 are kept to show where the theory ends: there the largest eigenvalue carries a
@@ -14,21 +14,12 @@ share 1/log(d) of the trace, |x|^2 / d does not concentrate, and Gaussian equiva
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import math
 import sys
-import time
 
-import pandas as pd
-from common import RESULTS, facts, store
+from tables import run_table
 
 import simdiff
-from simdiff.collect import collect
-from simdiff.problem import flatten
-from simdiff.store import RunFolder, commit, versions_text
-from simdiff.validation import judge_table
-from simdiff.verbs import make_study
 
 ISOTROPIC = simdiff.data.Gaussian()
 LEVELS = simdiff.data.Gaussian(([0.4, 1.6], [0.5, 0.5]))
@@ -83,40 +74,6 @@ def problem(point: tuple) -> simdiff.DenoisingScoreMatching:
     )
 
 
-def main(first: int = 0, last: int = len(POINTS)) -> None:
-    """Run points first..last-1 where trials are missing, then judge and store those."""
-    folder = RunFolder("runs/validate_table")
-    made = [make_study(problem(p), None, dtype="auto", **SETTINGS) for p in POINTS[first:last]]
-    folder.save_rule(made[0].rule.describe(), [study.point for study in made])
-    row_facts = {"versions": versions_text(), "commit": commit()}
-    items, parameters = [], []
-    for number, study in enumerate(made, first):
-        start = time.time()
-        text = json.dumps(study.problem.describe(), sort_keys=True)
-        study = dataclasses.replace(study, facts={**row_facts, "problem": text})
-        items += collect(study, folder)
-        print(f"point {number}: {time.time() - start:.0f} s", flush=True)
-        flat = flatten(study.problem.describe())
-        scalars = {k: v for k, v in flat.items() if isinstance(v, (str, int, float))}
-        parameters.append({"number": number, "point": study.point, **scalars})
-    table = pd.DataFrame(parameters).merge(judge_table(items, made[0].rule).table, on="point")
-    table["deviation"] = table["estimate"] / table["theory"] - 1
-    table["pull"] = (table["estimate"] - table["theory"]) / table["stderr"]
-    table["met"] = _met(table)
-    print(table[["number", "metric", "theory", "estimate", "stderr", "pull", "verdict", "met"]].to_string())
-    print(f"criterion met in {table['met'].sum()} of {len(table)}")
-    if (first, last) == (0, len(POINTS)):
-        about = facts("python benchmarks/validate_table.py", rule=made[0].rule.describe(), seed=0)
-        store("validation_table", table.drop(columns="point"), about)
-        print(f"stored in {RESULTS}")
-
-
-def _met(table: pd.DataFrame) -> pd.Series:
-    """Within 0.5% or two standard errors, the standard error below 0.5% of the value (or 1e-4)."""
-    off, scale = (table["estimate"] - table["theory"]).abs(), table["theory"].abs()
-    close = (off <= 0.005 * scale) | (off <= 2 * table["stderr"])
-    return close & ((table["stderr"] <= 0.005 * scale) | (table["stderr"] <= 1e-4))
-
-
 if __name__ == "__main__":
-    main(*(int(word) for word in sys.argv[1:]))
+    chosen = [int(word) for word in sys.argv[1:]]
+    run_table("validation_table", [problem(p) for p in POINTS], SETTINGS, within=0.005, chosen=chosen)
