@@ -1,8 +1,9 @@
 """simdiff: Monte-Carlo checks of asymptotic theory of diffusion-model learning.
 
-The public surface, whole: three verbs (`predict`, `simulate`, `validate`), the problems they take, the
-parts that problems are made of, and the contract for problems of your own. Importing simdiff switches
-JAX to 64-bit types: theory needs them, and simulation states its own.
+The public surface, whole: three verbs (`predict`, `simulate`, `validate`), two questions to theory alone
+(`best_ridge`, `sample_complexity`), the problems they take, the parts that problems are made of, and the
+contract for problems of your own. Importing simdiff switches JAX to 64-bit types: theory needs them, and
+simulation states its own.
 """
 
 import jax as _jax
@@ -10,6 +11,7 @@ import jax as _jax
 _jax.config.update("jax_enable_x64", True)
 
 from simdiff import data, functions, models, trainers  # noqa: E402
+from simdiff.complexity import best_ridge, sample_complexity  # noqa: E402
 from simdiff.errors import InputError  # noqa: E402
 from simdiff.problem import Metric, Problem  # noqa: E402
 from simdiff.problems import DenoisingScoreMatching  # noqa: E402
@@ -22,10 +24,12 @@ __all__ = [
     "Metric",
     "Problem",
     "Verdict",
+    "best_ridge",
     "data",
     "functions",
     "models",
     "predict",
+    "sample_complexity",
     "simulate",
     "trainers",
     "validate",

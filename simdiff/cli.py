@@ -54,6 +54,7 @@ overrides, with their defaults:
   dtype=auto                   or float32, mixed, float64
   out=runs/NAME                the folder of the run: report.md, summary.csv, figures/, trials/, ...
   figure.kind=curves           or maps (figure.x=psi_n figure.y=model.psi_p) or none
+  figure.complexity.threshold=0.1   also the least psi_n that reaches it along figure.x, by theory
   experiment=NAME              a prepared sweep; overrides besides it win
 With -m, comma-separated values are swept over, in all combinations. "simdiff list" shows all names.
 

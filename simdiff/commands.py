@@ -16,7 +16,7 @@ from simdiff import theory
 from simdiff.collect import Study, collect, replay
 from simdiff.config import PARTS, PROBLEMS, build_problem
 from simdiff.errors import InputError
-from simdiff.figures import check_figure, draw_all
+from simdiff.figures import check_figure, complexity_table, draw_all
 from simdiff.functions import activation_names
 from simdiff.problem import flatten
 from simdiff.progress import RunProgress, compile_ahead
@@ -125,11 +125,15 @@ def _write(plan: Plan, studies: Sequence[Study], items: Sequence[Hypothesis], fo
     sizes = extrapolation_table(items)
     folder.write_table("summary", summary)
     folder.write_table("finite_sizes", sizes)
-    figures = draw_all(plan.base, plan.axes, plan.points, studies, summary, sizes, folder)
+    complexity = complexity_table(plan.base, plan.points)
+    if complexity is not None:
+        folder.write_table("sample_complexity", complexity)
+    figures = draw_all(plan.base, plan.points, studies, summary, sizes, folder, complexity)
     facts = _provenance(plan, studies, folder)
     stated = rule.describe() | {"seed": studies[0].seed}
+    title = str(plan.setting("name"))
     text = build_report(
-        summary, sizes, stated, facts, figures, title=str(plan.setting("name")), folder=folder.path
+        summary, sizes, stated, facts, figures, title=title, folder=folder.path, complexity=complexity
     )
     folder.write_text("report.md", text)
     width = shutil.get_terminal_size((100, 24)).columns
@@ -177,4 +181,16 @@ def _provenance(plan: Plan, studies: Sequence[Study], folder: RunFolder) -> dict
     facts["seconds in trials"] = round(
         float(rows.drop_duplicates(["point", "d", "trial"])["duration"].sum()), 1
     )
+    facts |= _diagnostics(studies, rows)
     return facts | ({"notes": "; ".join(notes)} if notes else {})
+
+
+def _diagnostics(studies: Sequence[Study], rows: pd.DataFrame) -> dict[str, str]:
+    """What trials recorded beside the metrics that are compared: total, mean and largest value."""
+    found = {}
+    for metric in dict.fromkeys(m for study in studies for m in study.problem.metrics if not m.compare):
+        values = rows[metric.name].dropna() if metric.name in rows else pd.Series(dtype=float)
+        if len(values):
+            spread = f"{values.sum():.6g} in {len(values)} rows, at most {values.max():.6g} in one"
+            found[f"{metric.name} ({metric.meaning})"] = spread
+    return found

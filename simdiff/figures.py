@@ -1,9 +1,14 @@
-"""The figures of a run: which to draw, and the dense theory lines and maps behind the simulated points."""
+"""The figures of a run: which to draw, and the dense theory lines and maps behind the simulated points.
+
+The sample complexity, where one is asked for, is theory alone: a table, and a figure of it.
+"""
 
 from __future__ import annotations
 
 import copy
+import dataclasses
 import itertools
+import json
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,9 +19,11 @@ import numpy as np
 import pandas as pd
 
 from simdiff.collect import Study
+from simdiff.complexity import check_arguments, sample_complexity
 from simdiff.config import build_problem
 from simdiff.errors import InputError, check_choice, check_integer
 from simdiff.plots import columns
+from simdiff.plots.complexity import draw_complexity
 from simdiff.plots.curves import draw_curves
 from simdiff.plots.deviations import draw_deviations
 from simdiff.plots.extrapolation import draw_extrapolation
@@ -28,17 +35,23 @@ from simdiff.theory import evaluate_many, load
 
 KINDS = ("curves", "maps", "none")
 
+COMPLEXITY_GRID = 24
+"""Values of x at which a sample complexity is sought."""
+
 
 def draw_all(
     base: Mapping[str, Any],
-    axes: Mapping[str, Sequence[str]],
     points: Sequence[Mapping[str, Any]],
     studies: Sequence[Study],
     summary: pd.DataFrame,
     sizes: pd.DataFrame,
     folder: RunFolder,
+    complexity: pd.DataFrame | None = None,
 ) -> list[Path]:
-    """Draw what the configuration asks for and the finite-size figures; returns the files."""
+    """Draw what the configuration asks for and the finite-size figures; returns the files.
+
+    `complexity`: the table of `complexity_table`, drawn too.
+    """
     wanted = base["figure"]
     kind = wanted["kind"]
     if kind == "none":
@@ -46,7 +59,7 @@ def draw_all(
     x = wanted["x"] or ("time" if studies[0].problem.times else columns.main_axis(summary))
     drawn: dict[str, Any] = {}
     if kind == "curves" and x is not None:
-        lines = _lines(points, axes, x, wanted["grid"])
+        lines = _lines(points, x, wanted["grid"])
         marks = threshold_marks(studies, x) if wanted["threshold"] else None
         series = wanted["series"] if wanted["series"] in summary.columns else None
         drawn["curves"] = draw_curves(
@@ -54,6 +67,8 @@ def draw_all(
         )
     if kind == "maps":
         drawn["maps"] = _draw_maps(points, wanted, summary)
+    if complexity is not None:
+        drawn["sample_complexity"] = draw_complexity(complexity, x=wanted["x"], series=wanted["series"])
     if summary["stderr"].notna().any():
         precision = studies[0].rule.precision
         drawn["finite_sizes"] = draw_extrapolation(sizes, summary, precision=precision)
@@ -78,6 +93,8 @@ def check_figure(wanted: Mapping[str, Any], studies: Sequence[Study]) -> None:
         check_choice("figure.metrics", metric, [metric.name for metric in problems[0].metrics])
     if kind == "maps":
         _check_map(wanted["x"], wanted["y"], problems)
+    if asks_complexity(wanted):
+        _check_complexity(wanted, studies[0])
 
 
 def _check_map(x: str | None, y: str | None, problems: Sequence[Problem]) -> None:
@@ -90,6 +107,56 @@ def _check_map(x: str | None, y: str | None, problems: Sequence[Problem]) -> Non
             raise InputError(
                 f"figure.{key}", name, "a parameter that is swept over two numbers or more", hint
             )
+
+
+def asks_complexity(wanted: Mapping[str, Any]) -> bool:
+    """Whether the settings of the figures ask for a sample complexity: they name a threshold."""
+    return bool(wanted.get("complexity")) and wanted["complexity"]["threshold"] is not None
+
+
+def _check_complexity(wanted: Mapping[str, Any], study: Study) -> None:
+    x, asked = wanted["x"], wanted["complexity"]
+    if x is None or x in ("time", "psi_n") or (x == "trainer.ridge" and asked["ridge"] != "given"):
+        hint = "psi_n is sought at every x; set figure.x to something else, data.psi_D for instance"
+        raise InputError("figure.x", x, "the axis of the sample complexity", hint)
+    check_arguments(study.problem, asked["metric"], asked["threshold"], asked["ridge"], study.theory)
+
+
+def complexity_table(base: Mapping[str, Any], points: Sequence[Mapping[str, Any]]) -> pd.DataFrame | None:
+    """The sample complexity along figure.x for every combination of the other swept values.
+
+    A row a problem: its parameters but for psi_n and a tuned ridge, metric and threshold, and what
+    `simdiff.sample_complexity` found, psi_n under the name of sample_complexity. None where the
+    configuration names no threshold, and with a warning where the theory fails.
+    """
+    wanted = base["figure"]
+    if not asks_complexity(wanted):
+        return None
+    x, asked = wanted["x"], wanted["complexity"]
+    sought = {"psi_n"} if asked["ridge"] == "given" else {"psi_n", "trainer.ridge"}
+    values = {_get(point, x) for point in points}
+    finite = sorted(filter(_is_finite, values))
+    along = dense_values(x, finite, COMPLEXITY_GRID) if len(finite) > 1 else finite
+    along = [*along, *sorted(values - set(finite), key=str)]
+    try:
+        rows = [
+            _complexity_row(_with(start, {x: value}), asked, sought)
+            for start in _starts(points, {x, *sought})
+            for value in along
+        ]
+    except Exception as error:
+        warnings.warn(f"no sample complexity ({type(error).__name__}: {error})", stacklevel=2)
+        return None
+    return pd.DataFrame(rows)
+
+
+def _complexity_row(config: Mapping[str, Any], asked: Mapping[str, Any], sought: set[str]) -> dict[str, Any]:
+    problem = build_problem(config)
+    found = sample_complexity(problem, asked["metric"], asked["threshold"], asked["ridge"], config["theory"])
+    kept = {name: value for name, value in _scalars(problem).items() if name not in sought}
+    result = dataclasses.asdict(found)
+    first = {"metric": asked["metric"], "threshold": asked["threshold"]}
+    return kept | first | {"sample_complexity": result.pop("psi_n")} | result
 
 
 def threshold_marks(studies: Sequence[Study], x: str) -> dict[Any, float]:
@@ -105,17 +172,37 @@ def _is_finite(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _lines(
-    points: Sequence[Mapping[str, Any]], axes: Mapping[str, Sequence[str]], x: str, grid: int
-) -> pd.DataFrame | None:
+def _lines(points: Sequence[Mapping[str, Any]], x: str, grid: int) -> pd.DataFrame | None:
     """Theory on a dense grid of x, for every combination of the other swept values."""
+    if x == "time":
+        return _lines_in_time(points, grid)
     finite = sorted({v for v in (_get(point, x) for point in points) if _is_finite(v)})
-    if x == "time" or len(finite) < 2:
+    if len(finite) < 2:
         return None
-    others = [key for key in axes if key != x]
-    starts = {tuple(str(_get(p, key)) for key in others): p for p in points}.values()
     dense = dense_values(x, finite, grid)
-    return theory_table([_with(start, {x: v}) for start in starts for v in dense])
+    return theory_table([_with(start, {x: v}) for start in _starts(points, {x}) for v in dense])
+
+
+def _lines_in_time(points: Sequence[Mapping[str, Any]], grid: int) -> pd.DataFrame | None:
+    """Theory on a dense grid of times, where the trainer takes any; None where it has steps of its own."""
+    if any(len(_get(point, "trainer.times") or ()) < 2 for point in points):
+        return None
+    starts = _starts(points, set())
+    return theory_table(
+        [
+            _with(start, {"trainer.times": dense_values("time", _get(start, "trainer.times"), grid)})
+            for start in starts
+        ]
+    )
+
+
+def _starts(points: Sequence[Mapping[str, Any]], free: set[str]) -> list[Mapping[str, Any]]:
+    """One point for each combination of whatever else than the names in `free` differs between points."""
+
+    def rest(point: Mapping[str, Any]) -> str:
+        return json.dumps(_with(point, {name: None for name in free if _get(point, name) is not None}))
+
+    return list({rest(point): point for point in points}.values())
 
 
 def _draw_maps(points: Sequence[Mapping[str, Any]], wanted: Mapping[str, Any], summary: pd.DataFrame) -> Any:
@@ -153,11 +240,15 @@ def theory_table(configs: Sequence[Mapping[str, Any]]) -> pd.DataFrame | None:
 
 def _rows(problems: Sequence[Problem], theory: Callable) -> Iterator[dict[str, Any]]:
     for problem, found in zip(problems, evaluate_many(theory, problems), strict=True):
-        flat = flatten(problem.describe())
-        scalars = {k: v for k, v in flat.items() if isinstance(v, (str, int, float, bool))}
+        scalars = _scalars(problem)
         for metric, value in found.items():
             for time, number in _at_times(problem, value):
                 yield {**scalars, **time, "metric": metric, "theory": float(number)}
+
+
+def _scalars(problem: Problem) -> dict[str, Any]:
+    flat = flatten(problem.describe())
+    return {k: v for k, v in flat.items() if isinstance(v, (str, int, float, bool))}
 
 
 def _at_times(problem: Problem, value: Any) -> list[tuple[dict[str, float], float]]:

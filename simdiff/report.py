@@ -21,6 +21,7 @@ from rich.text import Text
 
 from simdiff.plots import columns
 from simdiff.plots.columns import AGREE, DISAGREE, INCONCLUSIVE, NO_THEORY, VERDICTS
+from simdiff.plots.complexity import RESULTS as FOUND
 from simdiff.plots.numbers import percent, plain_text, with_error, without_error
 
 CONSOLE_ROWS, WORST = 40, 10
@@ -61,6 +62,7 @@ def build_report(
     *,
     title: str = "simdiff report",
     folder: Path | None = None,
+    complexity: pd.DataFrame | None = None,
 ) -> str:
     """Build the text of `report.md` (Markdown).
 
@@ -69,7 +71,8 @@ def build_report(
     as a sentence, and all of it is shown.
     `provenance`: device, versions, commit, date, command or whatever is known. `figures`: image files;
     each PNG is embedded, with a link to the PDF of the same name when that is in the list. `folder`:
-    where the report will lie, so that links are relative to it.
+    where the report will lie, so that links are relative to it. `complexity`: the table of sample
+    complexities, if one was asked for.
     """
     sections = {
         "Acceptance rule": _rule(rule),
@@ -77,6 +80,7 @@ def build_report(
         "Trials without a finite result": _non_finite(summary),
         "What is missing": _missing(summary, rule),
         "Finite sizes": _finite_sizes(summary, extrapolation),
+        "Sample complexity": _complexity(complexity),
         "Figures": _figures(figures, folder),
         "Provenance": _facts(provenance),
     }
@@ -277,6 +281,21 @@ def _finite_sizes(summary: pd.DataFrame, extrapolation: pd.DataFrame) -> str:
         rows.append([*(plain_text(row[k]) for k in keys), str(row["metric"]), *at, *fit])
     heads = [*(f"`{k}`" for k in keys), "metric", *(f"d = {d}" for d in sizes), "order", "chi2"]
     return "Means at size d, the order of the fit in 1/d, and its chi2.\n\n" + _markdown(heads, rows)
+
+
+def _complexity(table: pd.DataFrame | None) -> str:
+    """Tabulate the least psi_n of every problem, its ridge, and the first words of what to know."""
+    if table is None:
+        return ""
+    keys = [c for c in columns.varying(table) if c not in FOUND]
+    found = zip(*(columns.numbers(table[c]) for c in ("sample_complexity", "ridge")), strict=True)
+    rows = []
+    for (_, row), numbers in zip(table.iterrows(), found, strict=True):
+        texts = [f"{v:.4g}" if math.isfinite(v) else "" for v in numbers]
+        rows.append([*(plain_text(row[k]) for k in keys), *texts, str(row["reason"]).split(":")[0]])
+    goal = f"{table['metric'].iloc[0]} <= {table['threshold'].iloc[0]:.4g}"
+    head = f"The least psi_n at which theory has {goal}; nothing is simulated. The stored table has reasons."
+    return f"{head}\n\n{_markdown([*(f'`{k}`' for k in keys), 'psi_n', 'ridge', ''], rows)}"
 
 
 def _names(table: pd.DataFrame, join: Sequence[str]) -> list[tuple[Any, ...]]:
