@@ -24,19 +24,22 @@ from simdiff.verbs import make_study
 def run_table(
     name: str,
     problems: Sequence[Problem],
-    settings: Mapping[str, Any],
+    settings: Mapping[str, Any] | Sequence[Mapping[str, Any]],
     *,
     within: float,
     chosen: Sequence[int] = (),
 ) -> None:
     """Run points where trials are missing, judge them, and store results/<name>.* when all were chosen.
 
+    `settings`: the rule's arguments, one for all points or one a point (they may differ in their sizes).
     `within`: relative deviation that meets the table's criterion; see `met`. `chosen`: first and last
     number (last excluded) of the points to run; empty for all of them.
     """
     first, last = chosen or (0, len(problems))
     folder = RunFolder(f"runs/{name}")
-    made = [make_study(p, None, dtype="auto", **settings) for p in problems[first:last]]
+    rules = [settings] * len(problems) if isinstance(settings, Mapping) else list(settings)
+    pairs = list(zip(problems, rules, strict=True))[first:last]
+    made = [make_study(problem, None, dtype="auto", **rule) for problem, rule in pairs]
     for rule in dict.fromkeys(study.rule for study in made):
         folder.save_rule(rule.describe(), [study.point for study in made if study.rule == rule])
     items: list[Any] = []
@@ -58,7 +61,7 @@ def run_table(
     print(f"criterion met in {table['met'].sum()} of {len(table)}, std of pulls {table['pull'].std():.3f}")
     if (first, last) == (0, len(problems)):
         rule_text = made[0].rule.describe()
-        about = facts(f"python benchmarks/{name}.py", rule=rule_text, seed=settings["seed"])
+        about = facts(f"python benchmarks/{name}.py", rule=rule_text, seed=made[0].seed)
         store(name, table.drop(columns="point"), about)
         print(f"stored in {RESULTS}")
 
