@@ -1,9 +1,9 @@
 """simdiff: Monte-Carlo checks of asymptotic theory of diffusion-model learning.
 
-The public surface, whole: three verbs (`predict`, `simulate`, `validate`), two questions to theory alone
-(`best_ridge`, `sample_complexity`), the problems they take, the parts that problems are made of, and the
-contract for problems of your own. Importing simdiff switches JAX to 64-bit types: theory needs them, and
-simulation states its own.
+The public surface, whole: three verbs (`predict`, `simulate`, `validate`), questions to theory alone
+(`best_ridge`, `sample_complexity`, `best_stopping`, `time_scales`), the problems they take, the parts that
+problems are made of, and the contract for problems of your own. Importing simdiff switches JAX to 64-bit
+types: theory needs them, and simulation states its own.
 """
 
 import jax as _jax
@@ -15,6 +15,8 @@ from simdiff.complexity import best_ridge, sample_complexity  # noqa: E402
 from simdiff.errors import InputError  # noqa: E402
 from simdiff.problem import Metric, Problem  # noqa: E402
 from simdiff.problems import DenoisingScoreMatching  # noqa: E402
+from simdiff.spectra import feature_eigenvalues, feature_spectrum  # noqa: E402
+from simdiff.stopping import best_stopping, time_scales  # noqa: E402
 from simdiff.validation import Verdict  # noqa: E402
 from simdiff.verbs import predict, simulate, validate  # noqa: E402
 
@@ -25,12 +27,16 @@ __all__ = [
     "Problem",
     "Verdict",
     "best_ridge",
+    "best_stopping",
     "data",
+    "feature_eigenvalues",
+    "feature_spectrum",
     "functions",
     "models",
     "predict",
     "sample_complexity",
     "simulate",
+    "time_scales",
     "trainers",
     "validate",
 ]

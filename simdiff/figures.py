@@ -27,9 +27,13 @@ from simdiff.plots.complexity import draw_complexity
 from simdiff.plots.curves import draw_curves
 from simdiff.plots.deviations import draw_deviations
 from simdiff.plots.extrapolation import draw_extrapolation
+from simdiff.plots.labels import key_text
 from simdiff.plots.maps import draw_maps
+from simdiff.plots.spectra import SpectrumPanel, draw_spectra
 from simdiff.plots.style import save
 from simdiff.problem import Problem, flatten
+from simdiff.problems import DenoisingScoreMatching
+from simdiff.spectra import feature_eigenvalues, feature_spectrum
 from simdiff.store import RunFolder
 from simdiff.theory import evaluate_many, load
 
@@ -67,6 +71,8 @@ def draw_all(
         )
     if kind == "maps":
         drawn["maps"] = _draw_maps(points, wanted, summary)
+    if wanted["spectrum"]:
+        drawn["spectrum"] = _draw_spectra(studies)
     if complexity is not None:
         drawn["sample_complexity"] = draw_complexity(complexity, x=wanted["x"], series=wanted["series"])
     if summary["stderr"].notna().any():
@@ -93,6 +99,8 @@ def check_figure(wanted: Mapping[str, Any], studies: Sequence[Study]) -> None:
         check_choice("figure.metrics", metric, [metric.name for metric in problems[0].metrics])
     if kind == "maps":
         _check_map(wanted["x"], wanted["y"], problems)
+    if wanted["spectrum"] and not all(isinstance(p, DenoisingScoreMatching) for p in problems):
+        raise InputError("figure.spectrum", True, "false", "only problem=denoising has a feature spectrum")
     if asks_complexity(wanted):
         _check_complexity(wanted, studies[0])
 
@@ -157,6 +165,23 @@ def _complexity_row(config: Mapping[str, Any], asked: Mapping[str, Any], sought:
     result = dataclasses.asdict(found)
     first = {"metric": asked["metric"], "threshold": asked["threshold"]}
     return kept | first | {"sample_complexity": result.pop("psi_n")} | result
+
+
+def _draw_spectra(studies: Sequence[Study]) -> Any:
+    """The spectrum of every point, of theory and of one trial at the largest size."""
+    problems = [study.problem for study in studies]
+    varying = [
+        {name for name, value in _scalars(problem).items() if value != _scalars(problems[0]).get(name)}
+        for problem in problems
+    ]
+    names = sorted(set().union(*varying))
+    shown = []
+    for study in studies:
+        law, flat = feature_spectrum(study.problem), _scalars(study.problem)
+        label = key_text({name: flat[name] for name in names if name in flat})
+        values = feature_eigenvalues(study.problem, study.sizes[-1], 1, study.seed)
+        shown.append(SpectrumPanel(label, *law.density_on_grid(400, log=True), law.atoms, law.edges, values))
+    return draw_spectra(shown)
 
 
 def threshold_marks(studies: Sequence[Study], x: str) -> dict[Any, float]:

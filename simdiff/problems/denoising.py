@@ -94,10 +94,11 @@ class DenoisingScoreMatching(Problem):
 
     @property
     def default_theory(self) -> str | None:
-        """Gaussian equivalence for the exact minimiser, the contour method for the flow towards it."""
-        if isinstance(self.trainer, GradientFlow):
-            return "gradient_flow"
-        return "gaussian_equivalence" if isinstance(self.trainer, Ridge) else None
+        """Gaussian equivalence for the exact minimiser, the contour method for flow or descent towards it."""
+        if isinstance(self.trainer, Ridge):
+            return "gaussian_equivalence"
+        exact = isinstance(self.trainer, GradientFlow) or self.trainer.step > 0
+        return "gradient_flow" if exact else None
 
     @property
     def times(self) -> tuple[float, ...] | None:

@@ -19,7 +19,15 @@ import numpy as np
 
 from simdiff.errors import InputError, check_number
 from simdiff.theory.learning_curve import Setting, learning_curves
-from simdiff.theory.settings import bayes_floor, gaussian_floor, settings_of, stack
+from simdiff.theory.settings import (
+    bayes_floor,
+    gaussian_floor,
+    parts_of,
+    place_of,
+    power_of_four,
+    settings_of,
+    stack,
+)
 
 _SMALL_BATCH, _LARGE_BATCH = 16, 1024
 _MOST_ATOMS_IN_LARGE_BATCH = 64
@@ -50,7 +58,7 @@ def predict_many(problems: Sequence[Any]) -> list[dict[str, float]]:
     settings = settings_of(problems, [_ridge(problem) for problem in problems])
     if not settings:
         return []
-    atoms = _power_of_four(max(s.eigenvalues.size for s in settings))
+    atoms = power_of_four(max(s.eigenvalues.size for s in settings))
     large = len(settings) > _SMALL_BATCH and atoms <= _MOST_ATOMS_IN_LARGE_BATCH
     batch = _LARGE_BATCH if large else _SMALL_BATCH
     results: list[dict[str, float]] = []
@@ -83,9 +91,10 @@ def _rows(settings: Sequence[Setting], stacked: Setting, problems: Sequence[Any]
     for k, (setting, problem) in enumerate(zip(settings, problems, strict=True)):
         values = {name: float(columns[name][k]) for name in _TOTALS}
         values |= _score(problem, setting, float(columns["score"][k]))
-        values |= _parts(setting, by_direction[k])
+        for name, part in parts_of(setting).items():
+            values[name] = float(part @ by_direction[k][: part.size])
         if not usable[k]:
-            message = f"the fixed point was not found at {_place(problem)}: predictions are nan"
+            message = f"the fixed point was not found at {place_of(problem)}: predictions are nan"
             warnings.warn(message, ConvergenceWarning, stacklevel=4)
             values = dict.fromkeys(values, math.nan)
         rows.append({m.name: values[m.name] for m in problem.metrics if m.name in values})
@@ -98,26 +107,3 @@ def _score(problem: Any, setting: Setting, gaussian_score: float) -> dict[str, f
     if floor is None:
         return {}
     return {"floor": floor, "score": gaussian_score + (gaussian_floor(setting) - floor) / float(setting.h)}
-
-
-def _parts(setting: Setting, test: np.ndarray) -> dict[str, float]:
-    """The test error a dimension along eigen-directions of non-zero and of zero variance."""
-    parts = {}
-    inside = setting.eigenvalues > 0
-    for name, chosen in (("test_parallel", inside), ("test_orthogonal", ~inside)):
-        mass = setting.weights[chosen].sum()
-        if mass > 0:
-            parts[name] = float(setting.weights[chosen] @ test[: chosen.size][chosen] / mass)
-    return parts
-
-
-def _place(problem: Any) -> str:
-    """The numbers that place a problem, for messages."""
-    return (
-        f"psi_n={problem.psi_n:.6g}, psi_p={problem.model.psi_p:.6g}, m={problem.m}, t={problem.t:.6g}, "
-        f"ridge={problem.trainer.ridge:.6g}"
-    )
-
-
-def _power_of_four(count: int) -> int:
-    return 1 << 2 * math.ceil(math.log2(count) / 2)

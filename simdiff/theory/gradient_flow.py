@@ -44,7 +44,14 @@ from simdiff.theory.pair_response import (
     ridge_objective,
     signal_strength,
 )
-from simdiff.theory.settings import bayes_floor, gaussian_floor, settings_of
+from simdiff.theory.settings import (
+    bayes_floor,
+    gaussian_floor,
+    parts_of,
+    place_of,
+    power_of_four,
+    settings_of,
+)
 
 INTERVALS = (128, 256, 512)
 """Numbers of intervals on the upper half of the contour: few, because each is compiled."""
@@ -238,8 +245,9 @@ def predict(problem: Any) -> dict[str, PerTime]:
     """Limits of the problem's metrics as d grows, each an array over `problem.trainer.times`.
 
     test, train, memorization and objective for every data law with a spectrum; score and floor where the
-    Bayes floor is known; test_parallel and test_orthogonal where the problem lists them. The trainer is a
-    `GradientFlow`: `times`, `ridge` >= 0 and, for descent, `step` (see `flow_curves`). A curve whose
+    Bayes floor is known; test_parallel and test_orthogonal where the problem lists them. The trainer
+    is a `GradientFlow`, or any with `training_times` and `ridge` >= 0; with a `step` > 0 it is descent (see
+    `flow_curves`), and without one whatever optimiser it is is compared with the flow. A curve whose
     accuracy cannot be vouched for is nan, with a `ConvergenceWarning` that names it.
 
     Raises:
@@ -260,17 +268,17 @@ predict.many = predict_many  # type: ignore[attr-defined]
 
 def _ridge(problem: Any) -> float:
     trainer = getattr(problem, "trainer", None)
-    if type(trainer).__name__ != "GradientFlow":
+    if not hasattr(trainer, "training_times"):
         hint = "gradient_flow describes training from zero in time; use trainer=GradientFlow(...)"
-        raise InputError("trainer", type(trainer).__name__, "GradientFlow", hint)
+        raise InputError("trainer", type(trainer).__name__, "a trainer with training_times", hint)
     return check_number("trainer.ridge", problem.trainer.ridge, least=0)
 
 
 def _row(problem: Any, setting: Setting) -> dict[str, PerTime]:
     step = getattr(problem.trainer, "step", 0.0)
-    parts = _parts(setting)
+    parts = {"": np.asarray(setting.weights)} | parts_of(setting)
     padded, weights = _padded(setting, np.stack(list(parts.values())))
-    curves = flow_curves(padded, problem.trainer.times, step, weights)
+    curves = flow_curves(padded, problem.trainer.training_times, step, weights)
     values = {name: getattr(curves, name)[0] for name in ("test", "train", "memorization", "objective")}
     values |= {name: curves.test[k] for k, name in enumerate(parts) if k > 0}
     floor = bayes_floor(problem, setting)
@@ -278,31 +286,15 @@ def _row(problem: Any, setting: Setting) -> dict[str, PerTime]:
         values["floor"] = np.full_like(values["test"], floor)
         values["score"] = curves.score[0] + (gaussian_floor(setting) - floor) / setting.h
     if not curves.converged:
-        message = f"no reliable learning curve at {_place(problem)} (error {curves.error:.1g}): it is nan"
+        message = f"no reliable learning curve at {place_of(problem)} (error {curves.error:.1g}): it is nan"
         warnings.warn(message, ConvergenceWarning, stacklevel=4)
         values = {name: np.full_like(value, math.nan) for name, value in values.items()}
     return {m.name: values[m.name] for m in problem.metrics if m.name in values}
 
 
-def _parts(setting: Setting) -> dict[str, Float[np.ndarray, " s"]]:
-    """Weights of all directions, of those of non-zero and of those of zero variance where there are any."""
-    weights = np.asarray(setting.weights)
-    inside = weights * (np.asarray(setting.eigenvalues) > 0)
-    named = {"": weights, "test_parallel": inside, "test_orthogonal": weights - inside}
-    return {name: part / part.sum() for name, part in named.items() if part.sum() > 0.0}
-
-
 def _padded(setting: Setting, parts: np.ndarray) -> tuple[Setting, np.ndarray]:
     """Spectra padded to a power of four of atoms, 4 or more: one compilation then serves many lengths."""
     atoms = setting.eigenvalues.size
-    more = max(4, 1 << 2 * math.ceil(math.log2(atoms) / 2)) - atoms
+    more = max(4, power_of_four(atoms)) - atoms
     spectrum = {name: np.pad(getattr(setting, name), (0, more)) for name in ("eigenvalues", "weights")}
     return Setting(**(setting._asdict() | spectrum)), np.pad(parts, ((0, 0), (0, more)))
-
-
-def _place(problem: Any) -> str:
-    """The numbers that place a problem, for messages."""
-    return (
-        f"psi_n={problem.psi_n:.6g}, psi_p={problem.model.psi_p:.6g}, m={problem.m}, t={problem.t:.6g}, "
-        f"ridge={problem.trainer.ridge:.6g}, times up to {problem.trainer.times[-1]:.6g}"
-    )

@@ -55,6 +55,27 @@ def stack(settings: Sequence[Setting], batch: int, atoms: int) -> Setting:
     return Setting(*(jnp.asarray(column(field), dtype=jnp.float64) for field in zip(*padded, strict=True)))
 
 
+def parts_of(setting: Setting) -> dict[str, np.ndarray]:
+    """Weights of the directions of non-zero and of zero variance, each adding up to 1, if there are any."""
+    weights = np.asarray(setting.weights)
+    inside = weights * (np.asarray(setting.eigenvalues) > 0)
+    named = {"test_parallel": inside, "test_orthogonal": weights - inside}
+    return {name: part / part.sum() for name, part in named.items() if part.sum() > 0.0}
+
+
+def place_of(problem: Any) -> str:
+    """The numbers that place a problem, for messages."""
+    return (
+        f"psi_n={problem.psi_n:.6g}, psi_p={problem.model.psi_p:.6g}, m={problem.m}, t={problem.t:.6g}, "
+        f"ridge={problem.trainer.ridge:.6g}"
+    )
+
+
+def power_of_four(count: int) -> int:
+    """Numbers of atoms are padded to these: few compilations, and no more than four times the work."""
+    return 1 << 2 * math.ceil(math.log2(count) / 2)
+
+
 def gaussian_floor(setting: Setting) -> float:
     """<a^2 s / (a^2 s + h)>: the Bayes floor of denoising Gaussian data with this covariance."""
     signal = setting.a2 * np.asarray(setting.eigenvalues)

@@ -36,6 +36,11 @@ class GradientFlow:
         object.__setattr__(self, "times", _check_times(self.times))
         object.__setattr__(self, "ridge", check_number("trainer.ridge", self.ridge, least=0))
 
+    @property
+    def training_times(self) -> tuple[float, ...]:
+        """The times themselves."""
+        return self.times
+
 
 def flow_filter(
     eigenvalues: Float[Array, " k"], times: Float[Array, " t"], ridge: Array

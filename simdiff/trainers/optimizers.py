@@ -79,6 +79,23 @@ class Optax:
         spaced = np.unique(np.rint(np.geomspace(1, self.steps, self.records)).astype(int))
         return tuple(float(step) for step in spaced)
 
+    @property
+    def step(self) -> float:
+        """The step of plain full-batch descent, whose path is known exactly; 0 for other optimisers."""
+        plain = self.name == "sgd" and self.batch is None and self.schedule == "constant"
+        return self.learning_rate if plain else 0.0
+
+    @property
+    def training_times(self) -> tuple[float, ...]:
+        """Training time at the recorded steps: the learning rates summed, ten times that with momentum 0.9.
+
+        For adaptive optimisers, whose steps are not proportional to gradients, a scale of their own.
+        """
+        rate = _SCHEDULES[self.schedule](self.learning_rate, self.steps)
+        spent = np.cumsum(np.asarray(rate(np.arange(self.steps)), float) * np.ones(self.steps))
+        scale = 10.0 if self.name in ("momentum", "nesterov") else 1.0
+        return tuple(float(scale * spent[int(step) - 1]) for step in self.times)
+
     def transformation(self) -> optax.GradientTransformation:
         """The optax optimiser with its schedule."""
         return _OPTIMISERS[self.name](_SCHEDULES[self.schedule](self.learning_rate, self.steps))

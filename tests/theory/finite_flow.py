@@ -18,7 +18,7 @@ from finite_size import FLAT, TWO, gram
 from theory_points import ERF, RELU, SIN, TANH, make
 
 SIZES = (50, 100)
-TRIALS = (50, 30)
+TRIALS = (40, 25)
 
 
 @dataclasses.dataclass(frozen=True)

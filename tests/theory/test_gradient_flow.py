@@ -71,7 +71,7 @@ def pulls(simulated, name: str, predicted: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("name", POINTS)
 def test_all_metrics_agree_at_all_times(simulated, name):
-    # 100 comparisons, errors estimated from 30 trials: chance exceeds 4.5 once in 100 choices of seeds.
+    # 100 comparisons, errors estimated from 25 trials: chance exceeds 4.5 once in 100 choices of seeds.
     assert pulls(simulated, name, predictions(name)).max() < 4.5
 
 
