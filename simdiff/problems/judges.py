@@ -99,7 +99,7 @@ class ManifoldJudge(SampleJudge):
     def __init__(self, trial: Trial, sampler: HiddenManifoldSampler, setup: Setup) -> None:
         super().__init__(trial, setup)
         pairs, embedding = setup.pairs, setup.pairs.frame
-        self._f, self._z, x_t = trial.fresh_rows(setup, jnp.arange(trial.shape.score_points))
+        self._f, _, x_t = trial.fresh_rows(setup, jnp.arange(trial.shape.score_points))
         a, h = pairs.a.astype(jnp.float32), pairs.h.astype(jnp.float32)
         shift = embedding.shift.astype(jnp.float32)
         found = posterior(
@@ -111,6 +111,7 @@ class ManifoldJudge(SampleJudge):
             trial.shape.score_nodes,
         )
         self._converged = found.converged
+        self._variance = found.variance * (a**2 / h)
         denoised = (x_t - a * (found.mean - shift)) / jnp.sqrt(h)
         self._denoised = jnp.where(self._converged[:, None], denoised, 0.0).astype(x_t.dtype)
         self._h = pairs.h
@@ -136,7 +137,7 @@ class ManifoldJudge(SampleJudge):
 
     def _about_points(self) -> dict[str, Array]:
         return {
-            "floor": self._mean((self._z - self._denoised) ** 2),
+            "floor": self._mean(self._variance),
             "unconverged": jnp.sum(~self._converged).astype(jnp.float64),
         }
 
