@@ -43,9 +43,12 @@ overrides, with their defaults:
   psi_n=2  t=0.1  m=1          samples per dimension, diffusion time, noise draws a sample (or m=inf)
   data=gaussian                data.spectrum='[[0.5,1.5],[0.5,0.5]]' has these eigenvalues and weights
                                (isotropic without); data=power_law data.exponent=1
+  data=linear_manifold         data.psi_D=0.5 data.isometric=false
+  data=hidden_manifold         data.psi_D=0.5 data.nonlinearity=tanh data.centred=true
   model.psi_p=4                features per dimension
   model.activation=tanh        a name, or package.module:function
   trainer=ridge                trainer.ridge=1e-3; or trainer=optax trainer.name=adam trainer.steps=1000
+  trainer=gradient_flow        trainer.times=[1,10,100] trainer.ridge=0
   problem=denoising            or package.module:Class, whose constructor arguments are set the same way
   theory=                      a name or package.module:name; left out, the problem's own
   sizes=[100,200,400]          values of d from which the limit is extrapolated
@@ -54,6 +57,7 @@ overrides, with their defaults:
   dtype=auto                   or float32, mixed, float64
   out=runs/NAME                the folder of the run: report.md, summary.csv, figures/, trials/, ...
   figure.kind=curves           or maps (figure.x=psi_n figure.y=model.psi_p) or none
+  figure.spectrum=true         also the spectrum of the feature Gram matrix at every point
   figure.complexity.threshold=0.1   also the least psi_n that reaches it along figure.x, by theory
   experiment=NAME              a prepared sweep; overrides besides it win
 With -m, comma-separated values are swept over, in all combinations. "simdiff list" shows all names.
