@@ -1,10 +1,10 @@
 """The Bayes floor of denoising score matching on a nonlinear manifold, x = sigma(M xi / sqrt D).
 
-The least test error of any function of x_t = a x + sqrt(h) z is the mean of Var(z | x_t) per dimension. Given
-M, that is inference on xi in a generalized linear model: D Gaussian inputs, alpha D outputs, each seen through
-one scalar channel (`state_evolution`). What is known then is one number, the overlap q, and the channel
-alone decides how much an output tells at q. So its two curves are tabulated once over log V, and any alpha is a
-root on them.
+The least test error of any function of x_t = a x + sqrt(h) z is the mean of Var(z | x_t) per dimension.
+Given M, that is inference on xi in a generalized linear model: D Gaussian inputs, alpha D outputs, each
+seen through one scalar channel (`state_evolution`). One number, the overlap q, then says how much is
+known of xi, and the channel alone says how much an output tells at q. So two curves are tabulated
+once over log V, and any alpha is a root on them.
 
 notation:
     alpha = 1 / psi_D,  V = 1 - q,  s = log V between log V_least and 0
@@ -44,10 +44,11 @@ _TAIL = 1e-8
 """Chebyshev series of the curves end where their last coefficients are below this share of the scale."""
 
 _STEP = 0.02
-"""Cells of the splines in s are this wide: their error is below 3e-9 times a fourth derivative."""
+"""Cells of the splines in s are at most this wide: their error is below 3e-9 times a fourth derivative. Roots are
+told apart down to a cell; near V = 1, where small overlaps lie, cells shrink to 1e-5 of this."""
 
 _LEVELS = (1.0, 1.5, 2.25, 3.4)
-_ACCURACY, _ALARM = 1e-8, 1e-6
+_ACCURACY, _ALARM = 1e-8, 1e-7
 _LARGEST_ALPHA = 50.0
 
 
@@ -56,26 +57,29 @@ class HardPhaseWarning(UserWarning):
 
 
 def hidden_manifold_floor(nonlinearity: Any, psi_D: float, t: float) -> float:
-    """Limit of (1/d) E ||z + sqrt(h) grad log P_t(x_t)||^2 for x = sigma(M xi / sqrt D), D = psi_D d, given M.
+    """Limit of (1/d) E ||z + sqrt(h) grad log P_t(x_t)||^2 for x = sigma(M xi / sqrt D), P_t being given M.
+
+    M (d x D) and xi have iid N(0, 1) entries; d grows at fixed psi_D = D/d.
 
     Args:
         nonlinearity: has `.fn`, elementwise on float64 arrays, and may have `.kinks`, the places where
             fn or its derivative jumps. A constant added to fn changes nothing. The curves are cached by
             nonlinearity and t: further psi_D cost a root search.
-        psi_D: latent dimension over d, > 0.
-        t: diffusion time, > 0.
+        psi_D: latent dimension over d, at least 1e-4.
+        t: diffusion time, between 1e-6 and 6.
 
-    Relative accuracy is 1e-6 or better for psi_D in [0.02, 20] and t in [1e-3, 3], or absolute 1e-10 where the
-    floor is tiny (a sigma of few values at small t). A `QuadratureWarning` says where it is not reached. Time
-    grows with the square of the range of sigma in units of sqrt(h)/a, that is like 1/t at small t.
+    Accurate to 2e-8 of the floor at psi_D = infinity, for kinked and jumping sigma too, so to 1e-6 of itself
+    for psi_D >= 0.02 (a floor is about psi_D there; less if sigma takes few values). A `QuadratureWarning`
+    says where it is not. Time grows with the range of sigma on |u| < 8.5 in units of sqrt(h)/a.
 
     Where the equations have several solutions this is the one of largest free entropy; a
     `HardPhaseWarning` then says where message passing without prior information stops, if earlier.
 
     Raises:
-        InputError: psi_D or t is no positive number, no callable `.fn`, or values that are not finite.
+        InputError: psi_D or t outside its range, no callable `.fn`, or one that is not elementwise, not
+            finite or constant.
     """
-    psi, t = check_number("psi_D", psi_D, above=0), check_number("t", t, above=0)
+    psi, t = check_number("psi_D", psi_D, least=1e-4), check_number("t", t, least=1e-6, most=6.0)
     if not callable(getattr(nonlinearity, "fn", None)):
         raise InputError("nonlinearity", nonlinearity, "an object with a callable .fn")
     most = _LARGEST_ALPHA * 10.0 ** max(0, math.ceil(-math.log10(_LARGEST_ALPHA * psi) - 1e-9))
@@ -88,8 +92,9 @@ def hidden_manifold_floor(nonlinearity: Any, psi_D: float, t: float) -> float:
     best, reached = fixed_points(curves, 1.0 / psi)
     if reached.overlap < best.overlap:
         message = (
-            f"at psi_D={psi:.6g}, t={t:.6g} the Bayes floor is {best.floor:.6g} (overlap {best.overlap:.4g}), but "
-            f"message passing without prior information stops at {reached.floor:.6g} (overlap {reached.overlap:.4g})"
+            f"at psi_D={psi:.6g}, t={t:.6g} the Bayes floor is {best.floor:.6g} "
+            f"(overlap {best.overlap:.4g}), but message passing without prior information stops "
+            f"at {reached.floor:.6g} (overlap {reached.overlap:.4g})"
         )
         warnings.warn(message, HardPhaseWarning, stacklevel=2)
     return best.floor
@@ -116,7 +121,7 @@ def fixed_points(curves: Curves, alpha: float) -> tuple[FixedPoint, FixedPoint]:
     maxima = _maxima(curves, alpha)
     entropy = maxima - np.expm1(maxima) - alpha * curves.integral(maxima)
     best, reached = (
-        FixedPoint(float(-np.expm1(s)), max(0.0, float(curves.floor(s))))
+        FixedPoint(abs(float(np.expm1(s))), max(0.0, float(curves.floor(s))))
         for s in (maxima[np.argmax(entropy)], maxima.max())
     )
     return best, reached
@@ -136,7 +141,7 @@ def _maxima(curves: Curves, alpha: float) -> np.ndarray:
     maxima = [brentq(slope, s[i], s[i + 1], xtol=1e-13) for i in cells]
     if values[-2] < 0 and values[-1] < 0:
         maxima.append(0.0)
-    return np.array(maxima)
+    return np.array(maxima or [s[0]])
 
 
 @functools.lru_cache(maxsize=256)
@@ -160,21 +165,24 @@ def _curves(nonlinearity: Any, t: float, most: float) -> Curves:
 def _least_variance(of: Channel, most: float) -> float:
     """A V below all fixed points for alpha <= most.
 
-    I(q) is largest at q = 1, so V -> 1 / (1 + alpha I) climbs to the least of them from below; more than one
-    step matters where I diverges as V -> 0, which it does when sigma jumps.
+    I falls with V. So from v up to the next of a few places, 1 / (1 + alpha I) is above its value at v, and
+    V can equal it nowhere below that. It is near eps^2 / alpha if sigma is smooth and 1 / alpha^2
+    if it jumps, where I diverges as V -> 0.
     """
-    v, previous = 1e-12, 0.0
-    while v > 2.0 * previous:
-        previous, v = v, v / (v + most * of(v)[0])
-    return 0.5 * v
+    start = min(1e-3 * of.eps**2 / most, 1e-2 / most**2)
+    places = np.geomspace(start, 1.0, math.ceil(-math.log10(start)) + 1)
+    information = np.array([of(v)[0] / v for v in places])
+    information = np.maximum.accumulate(information[::-1])[::-1]  # so it is, up to features that go unseen
+    bounds = 1.0 / (1.0 + most * information)
+    return 0.8 * float(bounds[np.argmax(np.append(bounds[:-1] < places[1:], True))])
 
 
 def _fine_enough(of: Channel, least: float) -> tuple[Channel, float]:
     """The channel at the first level that agrees with the next at five V, and the relative difference."""
     places = least ** np.linspace(0.0, 1.0, 5)
     result = np.array([of(v) for v in places])
-    for level, finer in zip(_LEVELS[:-1], _LEVELS[1:], strict=True):
-        coarse, of = of, dataclasses.replace(of, level=finer)
+    for level in _LEVELS[1:]:
+        coarse, of = of, dataclasses.replace(of, level=level)
         previous, result = result, np.array([of(v) for v in places])
         error = float(np.abs(previous - result).max()) / of.scale
         if error < _ACCURACY:
@@ -189,7 +197,8 @@ def _tabulate(of: Channel, least: float) -> tuple[Curves, float]:
     while (tail := _tail(values) / of.scale) > _TAIL and count < _MOST:
         new = _at(of, start, (np.arange(count) + 0.5) / count)
         values, count = np.insert(values, np.arange(1, count + 1), new, axis=0), 2 * count
-    s = np.linspace(start, 0.0, max(8, math.ceil(-start / _STEP)) + 1)
+    s = np.linspace(start, 0.0, max(50, math.ceil(-start / _STEP)) + 1)
+    s = np.concatenate([s[:-1], s[-2] * 0.5 ** np.arange(1, 17), [0.0]])
     explained, floor = (CubicSpline(s, c) for c in chebyshev.chebval(1.0 - 2.0 * s / start, _series(values)))
     integral = explained.antiderivative()
     integral.c[-1] -= integral(0.0)

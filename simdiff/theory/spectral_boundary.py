@@ -16,7 +16,8 @@ Which solution is the right one can be read off the solution itself. The equatio
     a_1     = 1 / (1 / gamma + Y_1 / psi_n),     alpha_2 = 1 / (1 / gamma + i Y_2 / psi_n),
 
 map the set where a_1, alpha_2 and gamma all have positive imaginary parts into itself when Im ridge < 0,
-so that they have exactly one solution there (Earle and Hamilton). A solution at real x is its limit if
+so that they have exactly one solution there (Earle and Hamilton's theorem). A solution at real x is its
+limit if
 
     all three imaginary parts are positive             (x inside the support), or
     all three are real and grow with x                 (x outside: a ridge -x - i0 lifts all three).
@@ -48,10 +49,14 @@ ROUNDING = 1e-13
 """Error of d log a / d log x."""
 
 MOST_STEPS = 1500
+"""Newton steps before a place is given up: about ten times what the finer path takes."""
+
 NEAR = 0.3
 """Largest relative Newton step at which the ridge is moved on."""
 
 LONGEST_STEP = 0.9
+"""Newton steps are cut to this relative length."""
+
 FLATTEST = 1e-10
 """Angle to the real axis from which the ridge is put onto it."""
 
@@ -107,8 +112,8 @@ class _State(NamedTuple):
     done: Flag
 
 
-def _limit(system: System, x: Array, far: Array, shrink: Array, flatten: Array) -> Boundary:
-    """Follow the solution from ridge -i far along a ray to -i x, then along an arc to -x."""
+def _limit(system: System, x: Array, far: Array, shrink: Array, flatten: Array) -> tuple[Array, ...]:
+    """The fields of `Boundary`: the solution followed along a ray from -i far to -i x and an arc to -x."""
     far = jnp.maximum(far, x)
     start = _State(
         point=jnp.full((3,), 1j * system.psi_p / far),
@@ -130,7 +135,7 @@ def _limit(system: System, x: Array, far: Array, shrink: Array, flatten: Array) 
     grows = jnp.all(jnp.sign(last.point.real) * drift.real > -ROUNDING)
     certain = last.done & jnp.where(inside, jnp.all(relative > 0), grows & jnp.all(relative > -REAL))
     below = _below(system, x, *point)
-    return Boundary(*point, below, inside, certain)
+    return (*point, below, inside, certain)
 
 
 _limits = jax.jit(jax.vmap(_limit, in_axes=(None, 0, None, None, None)))

@@ -12,7 +12,9 @@ Density rho(x) = Im gamma / (pi psi_p) at ridge -x - i0 (`spectral_boundary`), o
     at s2  for m = infinity, where the excess of a single draw averages to s2 times the identity, and p
            exceeds the rank n + d of everything else
 
-Where p equals that rank the density has a hard edge there and diverges, like x^(-1/2) as a rule.
+Where p equals that rank the density has a hard edge there and diverges, like x^(-1/2) as a rule. The law
+of U resolves the eigenvalues of the data's covariance the better the larger n and p are: those that stand
+for a continuous law must be many then, or spurious gaps appear.
 
 Source: George, Veiga, Macris, arXiv 2502.00336 (the fixed point); Bonnaire, Urfin, Biroli, Mezard, arXiv
 2505.17638 (two groups and the two time scales of training).
@@ -80,7 +82,8 @@ class Spectrum:
         flat = place.ravel()
         result = steps[np.searchsorted(self._support.edges[:, 1], flat, side="right")] * (flat >= 0.0)
         inside = self._inside(flat)
-        result[inside] = boundary(self._system, flat[inside], self._support.far).below
+        if inside.any():
+            result[inside] = boundary(self._system, flat[inside], self._support.far).below
         return result.reshape(place.shape)
 
     def density_on_grid(self, points: int = 400, log: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -88,13 +91,14 @@ class Spectrum:
 
         Places serve a linear and a logarithmic axis alike. With `log` the density is that of log x (base
         e), x rho(x), whose area over a logarithmic axis is the mass. Each interval gets an equal share
-        of the points, 8 at least.
+        of the points, 8 at least, and the arrays may end up a little shorter.
         """
         count = max(FEWEST, check_integer("points", points, least=1) // max(1, len(self.edges)))
         nodes = [self._nodes(k, count) for k in range(len(self.edges))]
         place = np.concatenate([n[1] for n in nodes] or [np.zeros(0)])
         x, density = place + self._shift, self._density(place)
-        return x, density * x if log else density
+        apart = np.diff(x, prepend=-1.0) > 0  # next to a hard edge at s2 rounding merges some
+        return x[apart], (density * x if log else density)[apart]
 
     def moment(self, order: int) -> float:
         """Mean of (eigenvalue)^order by quadrature of the density, plus the atoms."""
@@ -165,7 +169,7 @@ class Spectrum:
         first, last = self._support.below[k]
         mass = np.concatenate([[first], np.clip(scan.below[own], first, last), [last]])
         swing = np.concatenate([[0], np.cumsum(np.abs(np.diff(scan.level[own], prepend=0, append=0)))])
-        shared = theta / (0.5 * np.pi) + (mass - first) / (last - first) + swing / swing[-1]
+        shared = theta / (0.5 * np.pi) + (mass - first) / (last - first) + swing / max(swing[-1], 1e-300)
         even = np.interp(np.linspace(0.0, 3.0, count), shared, theta)
         x = np.exp(start + length * np.sin(even) ** 2)
         x[-1], x[0] = high, low or x[0]
@@ -193,8 +197,9 @@ def spectrum_of(setting: Setting) -> Spectrum:
 
 
 def _shifted(setting: Setting) -> tuple[System, float]:
-    """The system of U - shift, where shift = s2 at m = infinity and 0 else; its spectrum padded to a power of 4."""
-    system = System(*(np.asarray(field, dtype=np.float64) for field in feature_system(setting)))
+    """The system of U - shift, where shift is s2 at m = infinity and 0 else; spectra are padded to 4^k."""
+    fields: Any = [np.asarray(field, dtype=np.float64) for field in feature_system(setting)]
+    system: Any = System(*fields)
     linear = system.weights @ (system.s1 + system.s2)
     least = NEGLIGIBLE * (system.b1 + system.b2 + linear)
     size = FEWEST_ATOMS
@@ -218,7 +223,8 @@ def _shifted(setting: Setting) -> tuple[System, float]:
 
 def _rank(system: System) -> float:
     """Rank of U - shift, per d, were p unlimited: rows with an excess count, the others span d directions."""
-    n, rest = float(system.psi_n), np.inf if system.i == 0 else float(system.psi_n * (1 / system.i - 1))
-    excess = n * (system.b1 > 0) + (rest if system.b2 > 0 else 0.0)
-    plain = n * (system.b1 == 0) + (rest if system.b2 == 0 else 0.0)
-    return excess + (min(1.0, plain) if system.s2.max() > 0 else 0.0)
+    n, i = float(system.psi_n), float(system.i)
+    rest = n * (1.0 / i - 1.0) if i > 0 else np.inf
+    excess = (n if system.b1 > 0 else 0.0) + (rest if system.b2 > 0 else 0.0)
+    plain = (0.0 if system.b1 > 0 else n) + (0.0 if system.b2 > 0 else rest)
+    return excess + (min(1.0, plain) if np.max(system.s2) > 0 else 0.0)
