@@ -179,6 +179,7 @@ def _draw_spectra(studies: Sequence[Study]) -> Any:
     for study in studies:
         law, flat = feature_spectrum(study.problem), _scalars(study.problem)
         label = key_text({name: flat[name] for name in names if name in flat})
+        assert isinstance(study.problem, DenoisingScoreMatching)  # checked before the run
         values = feature_eigenvalues(study.problem, study.sizes[-1], 1, study.seed)
         shown.append(SpectrumPanel(label, *law.density_on_grid(400, log=True), law.atoms, law.edges, values))
     return draw_spectra(shown)

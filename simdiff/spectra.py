@@ -47,11 +47,11 @@ def feature_eigenvalues(
     check_type("problem", problem, DenoisingScoreMatching)
     check_integer("d", d, least=1)
     engine.check_memory(problem, d)
-    kernel, inputs = problem.kernel(d, "float64")
+    trial, inputs = problem.trial_program(d, "float64")
     values = jax.tree.map(jnp.asarray, inputs)
     keys = engine.trial_keys(
         problem, d, engine.check_seed(seed), range(check_integer("trials", trials, least=1))
     )
-    run = jax.jit(SpectrumKernel(kernel.trial))
+    run = jax.jit(SpectrumKernel(trial))
     found = np.stack([np.asarray(run(key, values)["eigenvalues"]) for key in keys])
     return found[:, found.shape[1] - problem.counts(d)[1] :]

@@ -95,7 +95,7 @@ def nodes_for(sigma: Activation, t: float) -> int:
     if sigma.kinks:
         # One more for panels that p shifts; amid a panel Legendre nodes lie pi / 2 wider apart than even ones.
         length = math.pi / 2 * (1 + np.diff([-_REACH, *sorted(sigma.kinks), _REACH]).max())
-    return 16 * math.ceil(length / _SPACING * sharpness / 16)
+    return max(32, 16 * math.ceil(length / _SPACING * sharpness / 16))
 
 
 def _steepest(sigma: Activation, reach: float = 5.0) -> float:

@@ -132,6 +132,15 @@ class DenoisingScoreMatching(Problem):
 
     def kernel(self, d: int, dtype: str = "auto") -> tuple[Kernel, dict[str, Any]]:
         """A program shared by all ratios in a shape bucket, all ridges, times t and spectra."""
+        trial, inputs = self.trial_program(d, dtype)
+        if isinstance(self.trainer, Ridge):
+            return RidgeKernel(trial), inputs
+        if isinstance(self.trainer, GradientFlow):
+            return FlowKernel(trial), inputs | {"times": np.asarray(self.trainer.times)}
+        return OptaxKernel(trial, dataclasses.replace(self.trainer, ridge=0.0)), inputs
+
+    def trial_program(self, d: int, dtype: str) -> tuple[Trial, dict[str, Any]]:
+        """The part of a kernel that draws samples, noise and features, and its inputs."""
         trial = Trial(
             self._shape(d),
             self.data.sampler(d),
@@ -151,11 +160,7 @@ class DenoisingScoreMatching(Problem):
             "ridge": np.float64(self.trainer.ridge),
             "data": self.data.inputs(d),
         }
-        if isinstance(self.trainer, Ridge):
-            return RidgeKernel(trial), inputs
-        if isinstance(self.trainer, GradientFlow):
-            return FlowKernel(trial), inputs | {"times": np.asarray(self.trainer.times)}
-        return OptaxKernel(trial, dataclasses.replace(self.trainer, ridge=0.0)), inputs
+        return trial, inputs
 
     def notes(self) -> tuple[str, ...]:
         """What the data law has to say, and how m = infinity was simulated."""

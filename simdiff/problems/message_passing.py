@@ -116,7 +116,7 @@ def posterior(
             _start(row, factor.shape[1]),
         )
 
-    rows = _rows_together(*y.shape, nodes * (1 + len(sigma.kinks)))
+    rows = _rows_together(y.shape[0], y.shape[1], nodes * (1 + len(sigma.kinks)))
     final = jax.lax.map(point, y, batch_size=rows)
     return Posterior(final.mean, final.variance, final.size <= tolerance, final.iterations)
 
