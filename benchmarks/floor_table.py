@@ -25,7 +25,7 @@ from simdiff.problems.channel import nodes_for
 from simdiff.problems.message_passing import posterior
 from simdiff.theory.bayes_floor import hidden_manifold_floor
 
-SIZE, TRIALS, POINTS, SEED = 400, 12, 64, 0
+SIZE, TRIALS, POINTS, SEED = 400, 4, 48, 0
 
 
 def measure(data: HiddenManifold, t: float) -> dict[str, float]:
