@@ -1,9 +1,9 @@
 """simdiff: Monte-Carlo checks of asymptotic theory of diffusion-model learning.
 
 The public surface, whole: three verbs (`predict`, `simulate`, `validate`), questions to theory alone
-(`best_ridge`, `sample_complexity`, `best_stopping`, `time_scales`), the problems they take, the parts that
-problems are made of, and the contract for problems of your own. Importing simdiff switches JAX to 64-bit
-types: theory needs them, and simulation states its own.
+(`best_ridge`, `sample_complexity`, `best_stopping`, `time_scales`), a check of what theory takes for granted
+(`diagnose`), the problems they take, the parts that problems are made of, and the contract for problems of
+your own. Importing simdiff switches JAX to 64-bit types: theory needs them, and simulation states its own.
 """
 
 import jax as _jax
@@ -12,6 +12,7 @@ _jax.config.update("jax_enable_x64", True)
 
 from simdiff import data, functions, models, trainers  # noqa: E402
 from simdiff.complexity import best_ridge, sample_complexity  # noqa: E402
+from simdiff.diagnosis import diagnose  # noqa: E402
 from simdiff.errors import InputError  # noqa: E402
 from simdiff.problem import Metric, Problem  # noqa: E402
 from simdiff.problems import DenoisingScoreMatching  # noqa: E402
@@ -29,6 +30,7 @@ __all__ = [
     "best_ridge",
     "best_stopping",
     "data",
+    "diagnose",
     "feature_eigenvalues",
     "feature_spectrum",
     "functions",

@@ -87,13 +87,16 @@ def nodes_for(sigma: Activation, t: float) -> int:
     """Nodes a panel that `moments` needs at time t, for prior variances up to about 1.
 
     At its narrowest the posterior of g has the width (1 + L^2 a^2 / h)^(-1/2), L the steepest slope of
-    sigma away from kinks; 2 L^2 more resolves sigma itself when h is large. XXX
+    sigma away from kinks; 2 L^2 more resolves sigma itself when h is large. Measured against a four times
+    finer rule in float64, u of variance 1, prior variances from 0.03 to 1.1, t from 0.001 to 3, tanh, erf,
+    sin, ReLU and sign: E[z | y] is off by 2e-4 (rms) at most, the average Var(sigma | y) by 6e-5 of its
+    value, both at t = 0.1; float32 adds nothing.
     """
     signal_to_noise = 1.0 / math.expm1(2.0 * t)
     sharpness = math.sqrt(1.0 + _steepest(sigma) ** 2 * (signal_to_noise + 2.0))
     length = 2 * _REACH
     if sigma.kinks:
-        # One more for panels that p shifts; amid a panel Legendre nodes lie pi / 2 wider apart than even ones.
+        # One more for panels that p shifts; pi / 2 because Legendre nodes lie that much wider amid a panel.
         length = math.pi / 2 * (1 + np.diff([-_REACH, *sorted(sigma.kinks), _REACH]).max())
     return max(32, 16 * math.ceil(length / _SPACING * sharpness / 16))
 

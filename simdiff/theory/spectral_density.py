@@ -41,6 +41,9 @@ from simdiff.theory.spectral_edges import REACH, Support, support
 NEGLIGIBLE = 1e-12
 """Excess below this fraction of a feature's variance, and weights of atoms below it, count as zero."""
 
+ALARM = 1e-6
+"""Mass whose absence is reported."""
+
 NARROWEST = 1e-18
 """psi_p / (psi_n m) below which m counts as infinite: s2 would spread by its root, relatively."""
 
@@ -187,12 +190,20 @@ def spectrum(problem: Any) -> Spectrum:
 
 
 def spectrum_of(setting: Setting) -> Spectrum:
-    """The same from the theory's inputs; their ridge is not used."""
+    """The same from the theory's inputs; their ridge is not used.
+
+    Eigenvalues that are in none of the intervals found (a failure never seen) are reported by a
+    `ConvergenceWarning`: how many there must be is known without a quadrature.
+    """
     system, shift = _shifted(setting)
     weight = 1.0 - _rank(system) / float(system.psi_p)
     atoms = ((shift, weight),) if weight > NEGLIGIBLE else ()
     found = support(system, max(weight, 0.0))
     masses = found.below[:, 1] - found.below[:, 0]
+    missing = 1.0 - max(weight, 0.0) - masses.sum()
+    if not abs(missing) < ALARM:
+        message = f"intervals and atoms of the spectrum leave out {missing:.2g} of the eigenvalues"
+        warnings.warn(message, ConvergenceWarning, stacklevel=2)
     return Spectrum(found.edges + shift, masses, atoms, system, shift, found)
 
 

@@ -3,8 +3,9 @@
 A scan that is even in log x is refined by what it finds. The fraction of eigenvalues below x is known
 without a quadrature (`spectral_boundary`), so two neighbouring places outside the support between
 which it grows have an interval between them, however narrow; a gap shows as a minimum of the density,
-which is followed down. Edges are then bracketed and, because the square of the density is analytic up to
-them, extrapolated from inside to rounding.
+which is followed down to a relative width of about 1e-5 (narrower gaps may count as closed). Edges are
+then bracketed and, because the square of the density is analytic up to them, extrapolated from inside to
+rounding.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ CLOSE = 1e-4
 
 
 class Scan(NamedTuple):
-    """Places in order: y = log x, the fraction of eigenvalues below, is it in the support, x density / p."""
+    """Places in order: y = log x, the fraction of eigenvalues below, is it in the support, x Im gamma."""
 
     y: np.ndarray
     below: np.ndarray
