@@ -125,9 +125,7 @@ def _draw_line(ax: Axes, rows: pd.DataFrame, one: Series, scale: Scale, x: str) 
         ax.plot(where[alone], height[alone], "_", color=one.colour, zorder=2, **dash)
 
 
-def _draw_floor(
-    ax: Axes, theory: pd.DataFrame, found: Sequence[Series], scale: Scale, x: str
-) -> None:
+def _draw_floor(ax: Axes, theory: pd.DataFrame, found: Sequence[Series], scale: Scale, x: str) -> None:
     """Draw the least test error of any network, where the theory has it, as dotted lines."""
     for one in found:
         rows = columns.matching(theory, one.key)
