@@ -252,7 +252,7 @@ def _no_linear_part(data: DataLaw) -> str:
     if share > LEAST_LINEAR_SHARE:
         return ""
     return (
-        f"{sigma.name} has hardly a linear part ({100 * share:.2g}% of its variance): to theory the data are "
+        f"{sigma.name} has hardly a linear part ({_percent(share)} of its variance): to theory the data are "
         "isotropic noise, and what there is of a manifold is beyond Gaussian equivalence"
     )
 

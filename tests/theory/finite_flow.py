@@ -29,6 +29,10 @@ class GradientFlow:
     ridge: float
     step: float = 0.0
 
+    @property
+    def training_times(self) -> tuple[float, ...]:
+        return self.times
+
 
 def flow(times, point, step: float = 0.0):
     """`make(*point)`, whose ridge is the fifth number, trained to `times`."""
