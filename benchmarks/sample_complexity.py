@@ -1,8 +1,8 @@
-"""Sample complexities confirmed by simulation: at the psi_n and ridge found, the score error is the threshold.
+"""Sample complexities confirmed by simulation: the score error at the psi_n found is the threshold.
 
     python benchmarks/sample_complexity.py
 
-tanh features, psi_p = 4, m = 4, t = 0.1, best ridge. `simulated` is the score error extrapolated from sizes 64,
+tanh features, psi_p = 4, m = 4, t = 0.1, best ridge. `estimate` is the score error extrapolated from 64,
 128, 256 at the psi_n found. Stored in results/sample_complexity.*.
 """
 

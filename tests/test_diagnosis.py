@@ -126,9 +126,9 @@ def test_deviations_that_fall_with_d_are_told_from_those_that_do_not(found):
 
 def test_small_times_need_a_ridge_that_covers_the_noise():
     late = DenoisingScoreMatching(t=1e-4, trainer=Ridge(1e-6))
-    assert any("t = 0.0001 is very small" in text for text in diagnose(late, 40).warnings)
+    assert any("t = 0.0001 is very small" in text for text in diagnose(late, D).warnings)
     covered = DenoisingScoreMatching(t=1e-4, trainer=Ridge(1e-2))
-    assert not any("very small" in text for text in diagnose(covered, 40).warnings)
+    assert not any("very small" in text for text in diagnose(covered, D).warnings)
 
 
 def row(deviation, quarter, stderr=1e-4):
