@@ -109,8 +109,8 @@ def manifold_samples(name, factor, samples=20_000):
 
 
 def test_padding_changes_nothing():
-    factor, _, y = manifold("tanh", 60, 0.5, 0.1, points=5, seed=3)
-    padded = np.pad(factor, [(0, 0), (0, 34)])
+    factor, _, y = manifold("tanh", 100, 0.5, 0.1, points=304, seed=3)
+    padded = np.pad(factor, [(0, 0), (0, 14)])
     found, same = solve("tanh", y, factor, 0.1), solve("tanh", y, padded, 0.1)
     np.testing.assert_allclose(found.mean, same.mean, atol=1e-5)
     np.testing.assert_allclose(found.variance, same.variance, rtol=1e-4)
@@ -119,7 +119,7 @@ def test_padding_changes_nothing():
 
 
 def test_what_does_not_converge_is_reported():
-    factor, _, y = manifold("tanh", 60, 0.5, 0.1, points=5, seed=3)
+    factor, _, y = manifold("tanh", 100, 0.5, 0.1, points=304, seed=3)
     full, short = solve("tanh", y, factor, 0.1), solve("tanh", y, factor, 0.1, max_iterations=2)
     assert full.converged.all()
     assert (full.iterations > 2).all()
@@ -128,10 +128,10 @@ def test_what_does_not_converge_is_reported():
     y[1, 0] = np.nan
     y[2] *= 1e30
     broken = solve("tanh", y, factor, 0.1)
-    assert broken.converged.tolist() == [True, False, False, True, True]
+    assert np.flatnonzero(~broken.converged).tolist() == [1, 2]
     assert np.isfinite(broken.mean).all()
     assert np.isfinite(broken.variance).all()
-    np.testing.assert_allclose(broken.mean[[0, 3, 4]], full.mean[[0, 3, 4]], atol=1e-5)
+    np.testing.assert_allclose(broken.mean[broken.converged], full.mean[broken.converged], atol=1e-5)
 
 
 def by_quadrature(fn, y, p, variance, a, h):
