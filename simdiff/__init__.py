@@ -10,12 +10,12 @@ import jax as _jax
 
 _jax.config.update("jax_enable_x64", True)
 
-from simdiff import data, functions, models, trainers  # noqa: E402
+from simdiff import data, functions, models, sampling, trainers  # noqa: E402
 from simdiff.complexity import best_ridge, sample_complexity  # noqa: E402
 from simdiff.diagnosis import diagnose  # noqa: E402
 from simdiff.errors import InputError  # noqa: E402
 from simdiff.problem import Metric, Problem  # noqa: E402
-from simdiff.problems import DenoisingScoreMatching  # noqa: E402
+from simdiff.problems import DenoisingScoreMatching, LinearSampling  # noqa: E402
 from simdiff.spectra import feature_eigenvalues, feature_spectrum  # noqa: E402
 from simdiff.stopping import best_stopping, time_scales  # noqa: E402
 from simdiff.validation import Verdict  # noqa: E402
@@ -24,6 +24,7 @@ from simdiff.verbs import predict, simulate, validate  # noqa: E402
 __all__ = [
     "DenoisingScoreMatching",
     "InputError",
+    "LinearSampling",
     "Metric",
     "Problem",
     "Verdict",
@@ -37,6 +38,7 @@ __all__ = [
     "models",
     "predict",
     "sample_complexity",
+    "sampling",
     "simulate",
     "time_scales",
     "trainers",

@@ -10,13 +10,16 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from simdiff import data, models, trainers
+from simdiff import data, models, sampling, trainers
 from simdiff.errors import InputError, check_choice
 from simdiff.imports import is_path, load_object
 from simdiff.problem import Problem
-from simdiff.problems import DenoisingScoreMatching
+from simdiff.problems import DenoisingScoreMatching, LinearSampling
 
-PROBLEMS: dict[str, type[Problem]] = {"denoising": DenoisingScoreMatching}
+PROBLEMS: dict[str, type[Problem]] = {
+    "denoising": DenoisingScoreMatching,
+    "linear_sampling": LinearSampling,
+}
 
 PARTS: dict[str, dict[str, Callable]] = {
     "data": {
@@ -30,6 +33,12 @@ PARTS: dict[str, dict[str, Callable]] = {
         "Ridge": trainers.Ridge,
         "GradientFlow": trainers.GradientFlow,
         "Optax": trainers.Optax,
+    },
+    "schedule": {
+        "Exact": sampling.Exact,
+        "DDPM": sampling.DDPM,
+        "ReverseSDE": sampling.ReverseSDE,
+        "ProbabilityFlow": sampling.ProbabilityFlow,
     },
 }
 

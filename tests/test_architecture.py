@@ -28,7 +28,7 @@ ALLOWED = {
     "store": {"errors"},
     "plots": {"errors"},
     "report": {"errors", "plots"},
-    "config": {"data", "models", "trainers", "problems", "problem", "errors", "imports"},
+    "config": {"data", "models", "sampling", "trainers", "problems", "problem", "errors", "imports"},
     "collect": {"engine", "theory", "validation", "problem", "errors"},
     "verbs": {"collect", "engine", "theory", "validation", "problem", "errors"},
     "complexity": {"theory", "problem", "errors"},

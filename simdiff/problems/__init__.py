@@ -1,5 +1,6 @@
 """The built-in problems."""
 
 from simdiff.problems.denoising import DenoisingScoreMatching
+from simdiff.problems.linear_sampling import LinearSampling
 
-__all__ = ["DenoisingScoreMatching"]
+__all__ = ["DenoisingScoreMatching", "LinearSampling"]

@@ -18,6 +18,8 @@ from simdiff.imports import is_path, load_object
 BUILT_IN = {
     "gaussian_equivalence": "simdiff.theory.gaussian_equivalence:predict",
     "gradient_flow": "simdiff.theory.gradient_flow:predict",
+    "linear_sampling": "simdiff.theory.linear_sampling:predict",
+    "wishart_kl": "simdiff.theory.wishart_kl:predict",
 }
 """Name: import path. A new theory is a module of this package and a line here."""
 
