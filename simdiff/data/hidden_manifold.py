@@ -23,7 +23,7 @@ from jaxtyping import Array, Float, Int
 from simdiff.buckets import bucket
 from simdiff.data.base import DataLaw, Frame, Sampler
 from simdiff.data.linear_manifold import check_intrinsic_ratio, embedding, intrinsic_dimension
-from simdiff.data.marchenko_pastur import marchenko_pastur
+from simdiff.data.marchenko_pastur import RESOLVED, marchenko_pastur
 from simdiff.draws import normal_rows
 from simdiff.errors import InputError
 from simdiff.functions import Activation, activation
@@ -70,8 +70,16 @@ class HiddenManifold(DataLaw):
 
     def spectrum(self) -> tuple[np.ndarray, np.ndarray]:
         """nu_1^2 times Marchenko-Pastur plus nu_*^2: the covariance of the equivalent Gaussian vector."""
+        return self._covariance(*marchenko_pastur(self.psi_D))
+
+    def fine_spectrum(self) -> tuple[np.ndarray, np.ndarray]:
+        """The same by so many atoms that no gaps show between them."""
+        return self._covariance(*marchenko_pastur(self.psi_D, RESOLVED))
+
+    def _covariance(
+        self, values: tuple[float, ...], weights: tuple[float, ...]
+    ) -> tuple[np.ndarray, np.ndarray]:
         moments = _moments(self.nonlinearity)
-        values, weights = marchenko_pastur(self.psi_D)
         return moments.linear**2 * np.array(values) + moments.residual, np.array(weights)
 
     def realised(self, d: int) -> HiddenManifold:

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 from simdiff.buckets import bucket
 from simdiff.data.base import DataLaw, Frame, GaussianSampler
 from simdiff.data.gaussian import FixedSpectrumSampler
-from simdiff.data.marchenko_pastur import marchenko_pastur
+from simdiff.data.marchenko_pastur import RESOLVED, marchenko_pastur
 from simdiff.draws import normal_rows
 from simdiff.errors import InputError, check_number
 
@@ -62,6 +62,13 @@ class LinearManifold(DataLaw):
             values, weights = zip(*[pair for pair in pairs if pair[1] > 0], strict=True)
         else:
             values, weights = marchenko_pastur(self.psi_D)
+        return np.array(values), np.array(weights)
+
+    def fine_spectrum(self) -> tuple[np.ndarray, np.ndarray]:
+        """Marchenko-Pastur by so many atoms that no gaps show between them."""
+        if self.isometric:
+            return self.spectrum()
+        values, weights = marchenko_pastur(self.psi_D, RESOLVED)
         return np.array(values), np.array(weights)
 
     def realised(self, d: int) -> LinearManifold:

@@ -16,19 +16,24 @@ from scipy.linalg import eigh_tridiagonal
 
 _MOST_NODES = 256
 _LEAST_NODES = 16
+RESOLVED = 256
+"""Nodes with which features' spectra show no gaps between the atoms at psi_n, psi_p <= 64; 64 are too few."""
 
 
 @functools.lru_cache(maxsize=4096)
-def marchenko_pastur(psi_D: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def marchenko_pastur(
+    psi_D: float, least: int = _LEAST_NODES
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Eigenvalues and weights that integrate the limiting law of M M^T / D; the atom at 0 is exact.
 
     A rule of k nodes is exact for polynomials of degree 2k - 1. For functions of s that are analytic but
     for poles at s <= 0, as all of theory's are, k is chosen for an error of e^-36; near psi_D = 1,
     where the support touches 0, it ends at 256 nodes, which still gives 1e-9 for 1 / (s + 1e-2).
+    `least` asks for more nodes, for what looks at places between the atoms.
     """
     y = 1.0 / psi_D
     gap = abs(math.log(psi_D))
-    count = min(_MOST_NODES, max(_LEAST_NODES, math.ceil(36.0 / max(gap, 1e-9))))
+    count = min(_MOST_NODES, max(least, math.ceil(36.0 / max(gap, 1e-9))))
     diagonal = np.full(count, 1.0 + y)
     diagonal[0] = max(1.0, y)
     values, vectors = eigh_tridiagonal(diagonal, np.full(count - 1, math.sqrt(y)))

@@ -206,7 +206,7 @@ def _steps(system: System, x: Array) -> tuple[Array, Array]:
     f3 = taken1 + (1.0 - i) * taken2 + mass
     rs = response(system, a1, alpha2, gamma, av)
     zero = jnp.zeros_like(mass)
-    both = _solve_jacobian(
+    both = solve_jacobian(
         system,
         (a1, alpha2, av, rs),
         (
@@ -218,7 +218,7 @@ def _steps(system: System, x: Array) -> tuple[Array, Array]:
     return both[:, 0], both[:, 1]
 
 
-def _solve_jacobian(
+def solve_jacobian(
     system: System, at: tuple[Array, Array, Averages, Response], right: tuple[Array, Array, Array]
 ) -> Array:
     """The change of x that changes the positive terms of the three equations by `right`."""

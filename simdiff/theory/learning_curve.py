@@ -111,7 +111,7 @@ learning_curves = jax.jit(jax.vmap(learning_curve))
 
 def feature_system(setting: Setting) -> System:
     """The two groups of Gaussian rows that the features of the n m training pairs amount to."""
-    signal, noise = _strengths(setting)
+    signal, noise = strengths(setting)
     i = setting.i
     return System(
         psi_n=setting.psi_n,
@@ -126,7 +126,8 @@ def feature_system(setting: Setting) -> System:
     )
 
 
-def _strengths(setting: Setting) -> tuple[Array, Array]:
+def strengths(setting: Setting) -> tuple[Array, Array]:
+    """Variance of the features' linear part along each direction, from the data (per atom) and from the noise."""
     return setting.mu1**2 * setting.a2 * setting.eigenvalues, setting.mu1**2 * setting.h
 
 
@@ -157,7 +158,7 @@ def _residuals(setting: Setting, system: System, point: FixedPoint) -> _Resolved
     The 2 x 2 system for R_1 and R_2 has the response matrix of the fixed point.
     """
     i, psi_n = setting.i, setting.psi_n
-    signal, noise = _strengths(setting)
+    signal, noise = strengths(setting)
     a1, alpha2 = point.a1, point.alpha2
     a2 = (1.0 - i) * alpha2
     av = averages(system, a1, alpha2)
@@ -189,7 +190,7 @@ def _bayes_gap(setting: Setting, system: System, point: FixedPoint, inverse: Arr
     b = K (i a_1 + a_2) / D and b* = h / (a^2 s + h), so (1 - b)^2 + b^2 a^2 s / h is the floor
     a^2 s / (a^2 s + h) plus this. Written without the difference of b and b*.
     """
-    signal, _ = _strengths(setting)
+    signal, _ = strengths(setting)
     variance = setting.a2 * setting.eigenvalues + setting.h
     difference = ((1.0 - setting.i) * (point.alpha2 - point.a1) * signal - 1.0) * inverse
     return setting.h * difference**2 / variance
@@ -202,7 +203,7 @@ def _objective(setting: Setting, system: System, point: FixedPoint) -> Array:
     l = -(i a_1 + a_2) K <1/D>; on training pairs residuals shrink: 1 + (1/d) tr B V = kappa (1 + l).
     """
     i = setting.i
-    signal, _ = _strengths(setting)
+    signal, _ = strengths(setting)
     inverse = 1.0 / (1.0 + point.a1 * system.s1 + (1.0 - i) * point.alpha2 * system.s2)
     kappa = (i * point.a1 + (1.0 - i) * point.alpha2) / point.gamma
     return kappa * (setting.weights @ ((1.0 + point.a1 * signal) * inverse))

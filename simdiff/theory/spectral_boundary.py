@@ -35,8 +35,16 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array
 
-from simdiff.theory.fixed_point import Count, Flag, Scalar, System, Triple, averages, response
-from simdiff.theory.fixed_point import _solve_jacobian as solve_jacobian
+from simdiff.theory.fixed_point import (
+    Count,
+    Flag,
+    Scalar,
+    System,
+    Triple,
+    averages,
+    response,
+    solve_jacobian,
+)
 
 BATCH = 256
 """Places that share one call: shorter lists are filled up, so that there is one compilation."""

@@ -14,7 +14,7 @@ Density rho(x) = Im gamma / (pi psi_p) at ridge -x - i0 (`spectral_boundary`), o
 
 Where p equals that rank the density has a hard edge there and diverges, like x^(-1/2) as a rule. The law
 of U resolves the eigenvalues of the data's covariance the better the larger n and p are: those that stand
-for a continuous law must be many then, or spurious gaps appear.
+for a continuous law must be many then, or spurious gaps appear; a data law's `fine_spectrum()` gives them.
 
 Source: George, Veiga, Macris, arXiv 2502.00336 (the fixed point); Bonnaire, Urfin, Biroli, Mezard, arXiv
 2505.17638 (two groups and the two time scales of training).
@@ -186,7 +186,12 @@ def spectrum(problem: Any) -> Spectrum:
         InputError: data without `spectrum()`, or of non-zero mean; a model without `psi_p` and
             `activation`; a value outside its range.
     """
-    return spectrum_of(setting_of(problem, 0.0))
+    setting = setting_of(problem, 0.0)
+    fine = getattr(problem.data, "fine_spectrum", None)
+    if callable(fine):
+        values, weights = fine()
+        setting = setting._replace(eigenvalues=values, weights=weights)
+    return spectrum_of(setting)
 
 
 def spectrum_of(setting: Setting) -> Spectrum:

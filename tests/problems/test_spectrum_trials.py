@@ -8,6 +8,8 @@ from trial_reference import draws, feature, problem
 
 import simdiff
 from simdiff.engine import trial_keys
+from simdiff.theory.settings import setting_of
+from simdiff.theory.spectral_density import spectrum_of
 
 
 @pytest.mark.parametrize(("psi_p", "m"), [(1.5, 2), (6.0, 1)])
@@ -40,3 +42,11 @@ def test_their_distribution_is_the_limiting_law():
 def test_only_this_problem_has_a_spectrum():
     with pytest.raises(simdiff.InputError, match="DenoisingScoreMatching"):
         simdiff.feature_spectrum("spectrum")
+
+
+def test_gaps_between_the_atoms_of_a_quadrature_do_not_show(monkeypatch):
+    """Data on a manifold have a continuous spectrum; elsewhere theory integrates over it with few atoms."""
+    monkeypatch.setattr("simdiff.data.linear_manifold.RESOLVED", 64)  # enough here, and quick
+    case = problem(data=simdiff.data.LinearManifold(0.1), psi_n=8.0, psi_p=64.0, m=math.inf)
+    assert len(simdiff.feature_spectrum(case).edges) == 4
+    assert len(spectrum_of(setting_of(case, 0.0)).edges) > 4
