@@ -46,7 +46,7 @@ def test_only_this_problem_has_a_spectrum():
 
 def test_gaps_between_the_atoms_of_a_quadrature_do_not_show(monkeypatch):
     """Data on a manifold have a continuous spectrum; elsewhere theory integrates over it with few atoms."""
-    monkeypatch.setattr("simdiff.data.linear_manifold.RESOLVED", 64)  # enough here, and quick
+    monkeypatch.setattr("simdiff.data.linear_manifold.RESOLVED", 63)  # enough here, and quick
     case = problem(data=simdiff.data.LinearManifold(0.1), psi_n=8.0, psi_p=64.0, m=math.inf)
     assert len(simdiff.feature_spectrum(case).edges) == 4
     assert len(spectrum_of(setting_of(case, 0.0)).edges) > 4
