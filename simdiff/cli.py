@@ -50,6 +50,8 @@ overrides, with their defaults:
   trainer=ridge                trainer.ridge=1e-3; or trainer=optax trainer.name=adam trainer.steps=1000
   trainer=gradient_flow        trainer.times=[1,10,100] trainer.ridge=0
   problem=denoising            or package.module:Class, whose constructor arguments are set the same way
+  problem=linear_sampling      a chain of linear denoisers: psi_n=4 trainer=none (or ridge, gradient_flow)
+                               schedule=exact (or ddpm, reverse_sde, probability_flow) bias=false kl=true
   theory=                      a name or package.module:name; left out, the problem's own
   sizes=[100,200,400]          values of d from which the limit is extrapolated
   precision=0.005  alpha=0.05  half width of the limit's 95% interval; chance to reject a correct theory
@@ -175,7 +177,8 @@ def _plan(overrides: Sequence[str], multirun: bool, command: str) -> Plan:
     """Compose every point of the sweep."""
     parsed = _parse(overrides)
     named = {_key(o): None if o.is_sweep_override() else o.value() for o in parsed}
-    own = arguments_of(named.get("problem"))
+    own = arguments_of(named.get("problem") or _experiment(named.get("experiment")).get("problem"))
+    _check_arguments([_key(o) for o in parsed], own)
     fixed, swept = _split(parsed, multirun, own)
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         base = _compose(fixed, own)
@@ -322,14 +325,26 @@ def _paths(content: Any, prefix: str) -> set[str]:
     return found
 
 
+def _experiment(name: Any) -> Any:
+    """The entries of a prepared experiment as its file has them."""
+    return OmegaConf.load(CONFIGS / "experiment" / f"{name}.yaml") if name in _options("experiment") else {}
+
+
 def _experiment_keys(name: Any) -> list[str]:
-    if name is None:
-        return []
-    return [str(key) for key in OmegaConf.load(CONFIGS / "experiment" / f"{name}.yaml")]
+    entries = _experiment(name)
+    groups = [str(key).split("/")[-1] for entry in entries.get("defaults", ()) for key in entry]
+    return [*map(str, entries), *groups]
+
+
+def _check_arguments(keys: Sequence[str], own: Mapping[str, bool]) -> None:
+    """Raise `InputError` for what a problem with arguments of its own does not take."""
+    for key in keys if own else ():
+        if key.split(".")[0] not in {*own, *SETTINGS, "hydra"}:
+            check_choice("override", key.split(".")[0], [*own, *SETTINGS])
 
 
 def _used(config: dict[str, Any], own: Mapping[str, bool], chosen: set[str]) -> dict[str, Any]:
-    """The entries that a problem of the user's own takes: defaults of its class win over config.yaml's."""
+    """The entries that a problem takes, if they were named: defaults of its class win over config.yaml's."""
     if not own:
         return config
     named = {key.split(".")[0] for key in chosen}

@@ -80,8 +80,8 @@ def build_problem(config: Mapping[str, Any]) -> Problem:
 
 
 def arguments_of(spec: Any) -> dict[str, bool]:
-    """{constructor argument: whether it has a default} of a problem given by import path, else {}."""
-    if not is_path(spec):
+    """{constructor argument: whether it has a default}; {} for the problem config.yaml is written for."""
+    if spec in (None, "denoising"):
         return {}
     parameters = _parameters(problem_class(spec))
     return {name: p.default is not p.empty for name, p in parameters.items()}
@@ -94,9 +94,11 @@ def _parameters(kind: type[Problem]) -> dict[str, inspect.Parameter]:
 
 
 def _part(name: str, value: Any) -> Any:
-    """A nested object from {type: ..., **arguments}; anything else as a plain value."""
+    """A nested object from {type: ..., **arguments}, nothing from {type: none}; else a plain value."""
     if not (isinstance(value, Mapping) and name in PARTS):
         return _plain(value)
+    if value.get("type") == "none":
+        return None
     arguments = {key: _plain(entry) for key, entry in value.items() if key != "type"}
     factory = PARTS[name][check_choice(f"{name}.type", value.get("type"), PARTS[name])]
     known = inspect.signature(factory).parameters

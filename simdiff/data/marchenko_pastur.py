@@ -21,9 +21,7 @@ RESOLVED = 256
 
 
 @functools.lru_cache(maxsize=4096)
-def marchenko_pastur(
-    psi_D: float, least: int = _LEAST_NODES
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def marchenko_pastur(psi_D: float, least: int = _LEAST_NODES) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Eigenvalues and weights that integrate the limiting law of M M^T / D; the atom at 0 is exact.
 
     A rule of k nodes is exact for polynomials of degree 2k - 1. For functions of s that are analytic but

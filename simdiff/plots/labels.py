@@ -42,6 +42,9 @@ METRICS: dict[str, str] = {
     "objective": "training objective",
     "test_parallel": r"test error $\parallel$ manifold",
     "test_orthogonal": r"test error $\perp$ manifold",
+    "kl_sampled_target": r"KL(sampled $\Vert$ target) / $d$",
+    "kl_target_sampled": r"KL(target $\Vert$ sampled) / $d$",
+    "covariance": "error of the sampled covariance",
 }
 
 

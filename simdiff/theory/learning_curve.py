@@ -127,7 +127,7 @@ def feature_system(setting: Setting) -> System:
 
 
 def strengths(setting: Setting) -> tuple[Array, Array]:
-    """Variance of the features' linear part along each direction, from the data (per atom) and from the noise."""
+    """Variance of the features' linear part along each direction: of the data (per atom), of the noise."""
     return setting.mu1**2 * setting.a2 * setting.eigenvalues, setting.mu1**2 * setting.h
 
 
