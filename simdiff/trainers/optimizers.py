@@ -76,7 +76,7 @@ class Optax:
     @property
     def times(self) -> tuple[float, ...]:
         """The recorded steps: log-spaced integers from 1 (or so) to `steps`."""
-        spaced = np.unique(np.rint(np.geomspace(1, self.steps, self.records)).astype(int))
+        spaced = np.unique(np.rint(np.geomspace(self.steps, 1, self.records)).astype(int))
         return tuple(float(step) for step in spaced)
 
     @property
