@@ -38,7 +38,7 @@ def test_the_objective_falls_and_records_are_log_spaced():
     trainer = simdiff.trainers.Optax("sgd", 0.2, steps=1000, records=5, ridge=1e-2)
     found = run_kernel(problem(trainer), D, KEY)
     assert trainer.times == (1.0, 6.0, 32.0, 178.0, 1000.0)
-    assert Optax(steps=7, records=1).times == (7.0,)
+    assert simdiff.trainers.Optax(steps=7, records=1).times == (7.0,)
     assert np.all(np.diff(found["objective"]) < 0)
 
 
