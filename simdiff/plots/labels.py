@@ -14,6 +14,7 @@ AXES: dict[str, str] = {
     "m": r"noise draws per sample $m$",
     "t": r"diffusion time $t$",
     "time": r"training time $\tau$",
+    "step": "training step",
     "trainer.ridge": r"ridge $\lambda$",
     "trainer.learning_rate": r"learning rate $\eta$",
     "trainer.steps": "steps",
