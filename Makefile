@@ -25,8 +25,9 @@ lint: .venv/.installed-dev
 	$(BIN)/mypy
 
 validate: .venv/.installed
-	$(BIN)/python benchmarks/validation_table.py
-	$(BIN)/python benchmarks/calibration.py
+	for table in validation_table manifold_table manifold_twin floor_table flow_table descent_table \
+	    sample_complexity wishart_table sampling_table linear_table calibration; do \
+	  $(BIN)/python benchmarks/$$table.py || exit 1; done
 
 bench: .venv/.installed
 	$(BIN)/python benchmarks/run_all.py
