@@ -16,6 +16,7 @@ from simdiff.diagnosis import diagnose  # noqa: E402
 from simdiff.errors import InputError  # noqa: E402
 from simdiff.problem import Metric, Problem  # noqa: E402
 from simdiff.problems import DenoisingScoreMatching, LinearSampling  # noqa: E402
+from simdiff.regularisation import regularisation_path  # noqa: E402
 from simdiff.spectra import feature_eigenvalues, feature_spectrum  # noqa: E402
 from simdiff.stopping import best_stopping, time_scales  # noqa: E402
 from simdiff.validation import Verdict  # noqa: E402
@@ -37,6 +38,7 @@ __all__ = [
     "functions",
     "models",
     "predict",
+    "regularisation_path",
     "sample_complexity",
     "sampling",
     "simulate",

@@ -72,11 +72,14 @@ class Study:
 
     @functools.cached_property
     def predictions(self) -> tuple[dict[str, Any], dict[int, dict[str, Any]]]:
-        """The theory at the nominal ratios and at those of each size; {} without a theory."""
+        """The theory at the nominal ratios and at those of each size; {} without a theory.
+
+        Where nothing is extrapolated, those of the only size take the place of the nominal ones.
+        """
         if self.theory is None:
             return {}, {d: {} for d in self.sizes}
         at = {d: evaluate(self.theory, self.problem.realised(d)) for d in self.sizes}
-        return evaluate(self.theory, self.problem), at
+        return evaluate(self.theory, self.problem) if self.rule.extrapolate else at[self.sizes[0]], at
 
     def hypotheses(self, rows: pd.DataFrame) -> list[Hypothesis]:
         """Every compared metric (and time) with the trials in `rows`; theory at the realised ratios."""

@@ -142,11 +142,16 @@ def _write(plan: Plan, studies: Sequence[Study], items: Sequence[Hypothesis], fo
 
 
 def _shared_rule(plan: Plan, studies: Sequence[Study]) -> Rule:
-    """The rule of all points; its sizes as asked where points were nudged to different ones."""
-    first = studies[0].rule
-    if all(study.rule == first for study in studies):
-        return first
-    return dataclasses.replace(first, sizes=tuple(sorted(set(plan.setting("sizes")))))
+    """The rule of all points; its sizes as asked where points were nudged to different ones.
+
+    Where only some of the points have a limit, it is the rule of those.
+    """
+    limits = [study.rule for study in studies if study.rule.extrapolate]
+    rules = limits or [study.rule for study in studies]
+    asked = plan.setting("sizes") if limits else None
+    if asked is None or all(rule == rules[0] for rule in rules):
+        asked = {d for rule in rules for d in rule.sizes}
+    return dataclasses.replace(rules[0], sizes=tuple(sorted(set(asked))))
 
 
 def stored_rows(folder: RunFolder, study: Study) -> pd.DataFrame:
@@ -171,7 +176,10 @@ def _scalar(value: Any) -> bool:
 def _provenance(plan: Plan, studies: Sequence[Study], folder: RunFolder) -> dict[str, Any]:
     rows = pd.concat([stored_rows(folder, study) for study in studies], ignore_index=True)
     notes = sorted({note for study in studies for note in study.problem.notes()})
-    if len({study.sizes for study in studies}) > 1:
+    single = {not study.rule.extrapolate for study in studies}
+    if single == {True, False}:
+        notes.append("points whose data have one size are compared with theory at that size (order 0)")
+    if len({study.sizes for study in studies if study.rule.extrapolate}) > 1:
         notes.append("sizes differ between points so that n, p and multiplicities are whole numbers")
     facts: dict[str, Any] = {"command": plan.command, "seed": studies[0].seed, "date": iso_date()}
     for name in ("device", "platform", "dtype", "commit"):

@@ -27,8 +27,14 @@ PARTS: dict[str, dict[str, Callable]] = {
         "PowerLaw": data.PowerLaw,
         "LinearManifold": data.LinearManifold,
         "HiddenManifold": data.HiddenManifold,
+        "Digits": data.Digits,
+        "Patches": data.Patches,
+        "Images": data.Images,
     },
-    "model": {"RandomFeatures": models.RandomFeatures},
+    "model": {
+        "RandomFeatures": models.RandomFeatures,
+        "Linear": models.Linear,
+    },
     "trainer": {
         "Ridge": trainers.Ridge,
         "GradientFlow": trainers.GradientFlow,

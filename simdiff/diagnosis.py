@@ -33,7 +33,9 @@ import pandas as pd
 
 from simdiff.data import DataLaw, Sampler
 from simdiff.errors import InputError, check_integer
+from simdiff.functions.activations import Activation
 from simdiff.functions.hermite import hermite_moments
+from simdiff.models import RandomFeatures
 from simdiff.problems import DenoisingScoreMatching
 from simdiff.theory.quadrature import Constants, constants
 
@@ -94,10 +96,11 @@ def diagnose(problem: DenoisingScoreMatching, d: int = 400, seed: int = 0) -> Di
         seed: an integer >= 0; the same seed gives the same numbers.
 
     Raises:
-        InputError: not a `DenoisingScoreMatching`, or a bad d or seed.
+        InputError: not a `DenoisingScoreMatching` of random features, or a bad d or seed.
     """
     if not isinstance(problem, DenoisingScoreMatching):
         raise InputError("problem", problem, "an instance of DenoisingScoreMatching")
+    _activation(problem)
     check_integer("d", d, least=40)
     check_integer("seed", seed, least=0)
     full, quarter = (_deviations(problem, size, seed) for size in (d, d // 4))
@@ -108,12 +111,20 @@ def diagnose(problem: DenoisingScoreMatching, d: int = 400, seed: int = 0) -> Di
     return Diagnosis(d, table, tuple(filter(None, warnings)))
 
 
+def _activation(problem: DenoisingScoreMatching) -> Activation:
+    """The model's, if it is one whose features have a Gaussian equivalent."""
+    if not isinstance(problem.model, RandomFeatures):
+        hint = "the theory of a linear denoiser puts nothing in the place of features"
+        raise InputError("model", type(problem.model).__name__, "RandomFeatures", hint)
+    return problem.model.activation
+
+
 def _deviations(problem: DenoisingScoreMatching, d: int, seed: int) -> pd.DataFrame:
     """One size: equivalent, empirical, stderr, deviation, deviation_stderr of every quantity."""
     a2, h = math.exp(-2.0 * problem.t), -math.expm1(-2.0 * problem.t)
     eigenvalues, weights = problem.data.realised(d).spectrum()
     first, second = float(weights @ eigenvalues), float(weights @ eigenvalues**2)
-    moments = constants(problem.model.activation, a2 * first, h)
+    moments = constants(_activation(problem), a2 * first, h)
     samples = pd.DataFrame(_quantities(*_draw(problem, d, [seed, i]), moments.mu1) for i in range(REPEATS))
     equivalent = {"mu1": moments.mu1, "v2": moments.v2, "s2": moments.s2, "<s>": first, "<s^2>": second}
     scale = _scales(moments, a2 * first, h) | {"<s>": first, "<s^2>": second}
@@ -157,7 +168,7 @@ def _draw(
     h = -math.expm1(-2.0 * problem.t)
     noisy = math.exp(-problem.t) * x + math.sqrt(h) * rng.standard_normal((2, 2, rows, d))
     u = noisy @ rng.standard_normal((d, d)) / math.sqrt(d)
-    return x, noisy, u, np.asarray(problem.model.activation.fn(u), dtype=np.float64)
+    return x, noisy, u, np.asarray(_activation(problem).fn(u), dtype=np.float64)
 
 
 @functools.partial(jax.jit, static_argnames=("sampler", "count"))
@@ -266,7 +277,7 @@ def _unresolved_noise(problem: DenoisingScoreMatching, d: int) -> str:
     h = -math.expm1(-2.0 * problem.t)
     eigenvalues, weights = problem.data.spectrum()
     c = math.exp(-2.0 * problem.t) * float(weights @ eigenvalues)
-    moments = constants(problem.model.activation, c, h)
+    moments = constants(_activation(problem), c, h)
     ridge = getattr(problem.trainer, "ridge", 0.0)
     if d * h > 1.0 or ridge > moments.mu1**2 * h + moments.s2:
         return ""

@@ -66,8 +66,9 @@ def draw_all(
         lines = _lines(points, x, wanted["grid"])
         marks = threshold_marks(studies, x) if wanted["threshold"] else None
         series = wanted["series"] if wanted["series"] in summary.columns else None
+        shown, along, axis = _in_steps(points, summary, lines) if x == "time" else (summary, lines, x)
         drawn["curves"] = draw_curves(
-            summary, lines, x=x, series=series, metrics=wanted["metrics"], marks=marks, title=""
+            shown, along, x=axis, series=series, metrics=wanted["metrics"], marks=marks, title=""
         )
     if kind == "maps":
         drawn["maps"] = _draw_maps(points, wanted, summary)
@@ -75,11 +76,12 @@ def draw_all(
         drawn["spectrum"] = _draw_spectra(studies)
     if complexity is not None:
         drawn["sample_complexity"] = draw_complexity(complexity, x=wanted["x"], series=wanted["series"])
-    if summary["stderr"].notna().any():
-        precision = studies[0].rule.precision
-        drawn["finite_sizes"] = draw_extrapolation(sizes, summary, precision=precision)
-        if summary["theory"].notna().any():
-            drawn["deviations"] = draw_deviations(summary, precision=precision)
+    precision = studies[0].rule.precision
+    extrapolated = summary[summary["order"] > 0]
+    if extrapolated["stderr"].notna().any():
+        drawn["finite_sizes"] = draw_extrapolation(sizes, extrapolated, precision=precision)
+    if summary["stderr"].notna().any() and summary["theory"].notna().any():
+        drawn["deviations"] = draw_deviations(summary, precision=precision)
     return [path for name, figure in drawn.items() for path in save(figure, folder.write_figure_path(name))]
 
 
@@ -210,16 +212,32 @@ def _lines(points: Sequence[Mapping[str, Any]], x: str, grid: int) -> pd.DataFra
 
 
 def _lines_in_time(points: Sequence[Mapping[str, Any]], grid: int) -> pd.DataFrame | None:
-    """Theory on a dense grid of times, where the trainer takes any; None where it has steps of its own."""
+    """Theory on a dense grid of times, or of an optimiser's steps; None where there is no span of them."""
+    starts = _starts(points, set())
+    if _counts_steps(points):
+        return theory_table([_with(start, {"trainer.records": grid}) for start in starts])
     if any(len(_get(point, "trainer.times") or ()) < 2 for point in points):
         return None
-    starts = _starts(points, set())
     return theory_table(
         [
             _with(start, {"trainer.times": dense_values("time", _get(start, "trainer.times"), grid)})
             for start in starts
         ]
     )
+
+
+def _counts_steps(points: Sequence[Mapping[str, Any]]) -> bool:
+    return all(_get(point, "trainer.type") == "Optax" for point in points)
+
+
+def _in_steps(
+    points: Sequence[Mapping[str, Any]], summary: pd.DataFrame, lines: pd.DataFrame | None
+) -> tuple[pd.DataFrame, pd.DataFrame | None, str]:
+    """The tables and the axis; optimisers record times as steps, and their axis says so."""
+    if not _counts_steps(points):
+        return summary, lines, "time"
+    renamed = {"time": "step"}
+    return summary.rename(columns=renamed), None if lines is None else lines.rename(columns=renamed), "step"
 
 
 def _starts(points: Sequence[Mapping[str, Any]], free: set[str]) -> list[Mapping[str, Any]]:

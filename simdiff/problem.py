@@ -79,6 +79,11 @@ class Problem(abc.ABC):
         """The times at which metrics are recorded, or None for a problem without a time axis."""
         return None
 
+    @property
+    def only_size(self) -> int | None:
+        """The one size that there is, if the problem's `data` have one size only; None: any size."""
+        return getattr(getattr(self, "data", None), "only_size", None)
+
     def notes(self) -> tuple[str, ...]:
         """What a reader of the results must know: stated in the report."""
         return ()

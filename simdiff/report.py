@@ -33,7 +33,8 @@ REPORT_ROWS = 500
 STYLES = {AGREE: "green", DISAGREE: "bold red", INCONCLUSIVE: "yellow", NO_THEORY: "dim"}
 
 LEGEND = (
-    "*simulation*: limit of infinite size, its standard error in brackets in units of the last digits; "
+    "*simulation*: limit of infinite size, or mean at the only size that data have (order 0), its standard "
+    "error in brackets in units of the last digits; "
     "*deviation*: (simulation - theory)/theory; *pull*: (simulation - theory)/standard error; "
     "*p*: adjusted for the number of comparisons."
 )

@@ -24,10 +24,10 @@ def feature_spectrum(problem: Any) -> Spectrum:
     """The limiting law of the eigenvalues of U: density, distribution function, edges, atoms, time scales.
 
     Args:
-        problem: a `DenoisingScoreMatching`; its trainer does not matter.
+        problem: a `DenoisingScoreMatching` of random features; its trainer does not matter.
 
     Raises:
-        InputError: another problem, or data that its theory does not cover.
+        InputError: another problem or model, or data that its theory does not cover.
     """
     check_type("problem", problem, DenoisingScoreMatching)
     return spectrum(problem)

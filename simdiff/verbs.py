@@ -35,7 +35,7 @@ def predict(problem: Problem, theory: TheorySpec = None, d: int | None = None) -
 
 
 def simulate(
-    problem: Problem, d: int = 200, trials: int = 8, seed: int = 0, dtype: str = "auto"
+    problem: Problem, d: int | None = None, trials: int = 8, seed: int = 0, dtype: str = "auto"
 ) -> pd.DataFrame:
     """Run Monte-Carlo trials: one row a trial (and time), metrics as columns.
 
@@ -43,7 +43,7 @@ def simulate(
 
     Args:
         problem: the problem.
-        d: the size.
+        d: the size; None: the only one that the data have, else 200.
         trials: how many; trial i is the same whatever this number.
         seed: an integer from 0 to 2^32 - 1.
         dtype: "float32", "mixed", "float64", or "auto", the fastest that is accurate enough.
@@ -52,7 +52,10 @@ def simulate(
         InputError: a bad argument, or more memory needed than there is, before anything is computed.
     """
     check_problem(problem)
-    check_integer("d", d, least=1)
+    only = problem.only_size
+    d = (200 if only is None else only) if d is None else check_integer("d", d, least=1)
+    if only is not None and d != only:
+        raise InputError("d", d, f"{only}", "the data have this one size")
     check_integer("trials", trials, least=1)
     frames = engine.run_trials(problem, d, engine.check_seed(seed), range(trials), dtype)
     return pd.concat(frames, ignore_index=True)
@@ -61,7 +64,7 @@ def simulate(
 def validate(
     problem: Problem,
     theory: TheorySpec = None,
-    sizes: Sequence[int] = (100, 200, 400),
+    sizes: Sequence[int] | None = None,
     precision: float = 0.005,
     alpha: float = 0.05,
     seed: int = 0,
@@ -73,6 +76,18 @@ def validate(
 
     Trials are added until every metric's limit is known to `precision` (relative half width of its 95%
     confidence interval) or `max_trials` at a size are spent; the decision looks at standard errors only.
+    Data that have one size only are compared with theory at that size, without extrapolation.
+
+    Args:
+        problem: the problem.
+        theory: as for `predict`.
+        sizes: two or more; None: 100, 200, 400, or the only one that the data have.
+        precision: relative half width of the limits' 95% confidence intervals.
+        alpha: chance of rejecting a correct theory, over all metrics.
+        seed: an integer from 0 to 2^32 - 1.
+        max_trials: most trials at one size.
+        dtype: as for `simulate`.
+        progress: called after every batch with (d, trials finished, trials wanted).
 
     Returns:
         A `Verdict`: `.agree` is True, False or None (precision not reached); `.table` has a row a metric.
@@ -87,7 +102,7 @@ def validate(
 def make_study(
     problem: Problem,
     theory: TheorySpec,
-    sizes: Sequence[int],
+    sizes: Sequence[int] | None,
     precision: float,
     alpha: float,
     seed: int,
@@ -100,11 +115,17 @@ def make_study(
     nudged = engine.nudge(problem, sizes)
     if len(set(nudged)) < len(nudged):
         raise InputError(
-            "sizes", list(sizes), "sizes farther apart", f"they become {nudged} for whole n and p"
+            "sizes", list(sizes or ()), "sizes farther apart", f"they become {nudged} for whole n and p"
         )
     pilot = min(12, check_integer("max_trials", max_trials, least=4))
     rule = Rule(
-        precision=precision, alpha=alpha, sizes=nudged, min_trials=pilot, max_trials=max_trials, batch=1
+        precision=precision,
+        alpha=alpha,
+        sizes=nudged,
+        min_trials=pilot,
+        max_trials=max_trials,
+        batch=1,
+        extrapolate=problem.only_size is None,
     )
     for d in nudged:
         engine.check_memory(problem, d)

@@ -17,7 +17,7 @@ ALLOWED = {
     "functions": {"errors", "imports"},
     "buckets": set(),
     "data": {"buckets", "draws", "errors", "functions"},
-    "models": {"draws", "errors", "functions"},
+    "models": {"draws", "errors", "functions", "imports"},
     "trainers": {"draws", "errors"},
     "problems": {"buckets", "data", "models", "sampling", "trainers"}
     | {"draws", "errors", "functions", "problem"},
@@ -35,6 +35,7 @@ ALLOWED = {
     "stopping": {"complexity", "theory", "trainers", "problem", "errors"},
     "diagnosis": {"data", "draws", "functions", "models", "problems", "problem", "theory", "errors"},
     "progress": {"collect", "engine"},
+    "regularisation": {"engine", "problems", "errors"},
     "spectra": {"engine", "problems", "theory", "errors"},
     "figures": {
         "collect",
@@ -53,10 +54,11 @@ ALLOWED = {
     "cli": {"commands", "config", "errors"},
     "__init__": {
         *("complexity", "data", "diagnosis", "errors", "functions", "models", "problem", "problems"),
-        *("sampling", "spectra", "stopping", "trainers", "validation", "verbs"),
+        *("regularisation", "sampling", "spectra", "stopping", "trainers", "validation", "verbs"),
     },
 }
 HOMES = {"hydra": {"cli"}, "omegaconf": {"cli"}, "pyarrow": {"store"}, "matplotlib": {"plots"}}
+HOMES |= {"sklearn": {"data"}}
 
 
 def room_of(path: Path) -> str:

@@ -140,8 +140,10 @@ CASES = {
     ),
     "unknown data": (
         "run data=gausian",
-        "data: got 'gausian'; allowed: gaussian, .*power_law .*mean 'gaussian'",
+        "data: got 'gausian'; allowed: digits, gaussian, .*power_law .*mean 'gaussian'",
     ),
+    "images without a file": ("run data=images", "data.path: got None; allowed: the path of a .npy"),
+    "another size of images": ("run data=digits sizes=[50,100]", r"sizes: got \[50, 100\]; allowed: \[64\]"),
     "unknown data type": ("run data.type=Normal", r"data\.type: got 'Normal'; allowed: Gaussian, PowerLaw"),
     "unknown model": ("run model=mlp", "model: got 'mlp'; allowed: random_features"),
     "unknown trainer": (

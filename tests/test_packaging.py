@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-IMPORT_NAMES = {"hydra-core": "hydra"}
+IMPORT_NAMES = {"hydra-core": "hydra", "scikit-learn": "sklearn"}
 NEWEST_OLD_SETUPTOOLS = 76
 
 

@@ -3,6 +3,19 @@
 from simdiff.data.base import DataLaw, Sampler
 from simdiff.data.gaussian import Gaussian, PowerLaw
 from simdiff.data.hidden_manifold import HiddenManifold
+from simdiff.data.images import Digits, Images, Patches
 from simdiff.data.linear_manifold import LinearManifold
+from simdiff.data.points import PointSet
 
-__all__ = ["DataLaw", "Gaussian", "HiddenManifold", "LinearManifold", "PowerLaw", "Sampler"]
+__all__ = [
+    "DataLaw",
+    "Digits",
+    "Gaussian",
+    "HiddenManifold",
+    "Images",
+    "LinearManifold",
+    "Patches",
+    "PointSet",
+    "PowerLaw",
+    "Sampler",
+]

@@ -32,13 +32,29 @@ class Sampler(abc.ABC):
         """The samples of the given rows; a row's value depends on (key, frame, row) alone."""
 
 
-class GaussianSampler(Sampler):
-    """A law that is N(0, diag(eigenvalues)) given its frame, which is the d eigenvalues.
+class DiagonalSampler(Sampler):
+    """A sampler in the eigenbasis of x's covariance: given the frame, E x = 0 and E x x^T is diagonal.
 
     Working in the eigenbasis loses nothing: the noise and the first layer are rotation invariant.
     """
 
+    rounding: ClassVar[float] = 0.0
+    """Error of coordinates relative to the largest ones: samples without variance in some direction may have
+    its square there, relative to the largest eigenvalue."""
+
+    @abc.abstractmethod
+    def eigenvalues(self, frame: Frame) -> Float[Array, " d"]:
+        """The diagonal of E x x^T given the frame."""
+
+
+class GaussianSampler(DiagonalSampler):
+    """A law that is N(0, diag(eigenvalues)) given its frame, which is the d eigenvalues."""
+
     d: int
+
+    def eigenvalues(self, frame: Frame) -> Float[Array, " d"]:
+        """The frame itself."""
+        return frame
 
     def sample(self, key: Array, frame: Frame, rows: Array) -> Float[Array, "r d"]:
         """x = sqrt(eigenvalues) * g, coordinate by coordinate."""
@@ -66,6 +82,25 @@ class DataLaw(abc.ABC):
 
     random_frame: ClassVar[bool] = False
     """Whether trials differ in their frame, and so in their Bayes floor: then the floor is a metric."""
+
+    @property
+    def diagonal(self) -> bool:
+        """Whether `spectrum` is that of x itself and `sampler` returns a `DiagonalSampler`."""
+        return self.gaussian
+
+    @property
+    def only_size(self) -> int | None:
+        """The one size that the law has, where it is given by data; None: any size."""
+        return None
+
+    def check_samples(self, n: int) -> None:
+        """Raise `InputError` where the law is too small a set of data for n samples."""
+        return
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of data that a trial has at hand."""
+        return 0
 
     @abc.abstractmethod
     def spectrum(self) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,8 @@ import numpy as np
 from simdiff.errors import InputError, check_integer
 from simdiff.problem import Problem
 
+DEFAULT = (100, 200, 400)
+
 _FARTHEST = 0.15
 """A size is moved by at most this share."""
 
@@ -16,14 +18,24 @@ _WHOLE = 1e-9
 """A product this near to an integer, relatively, is one."""
 
 
-def nudge(problem: Problem, sizes: Sequence[int]) -> tuple[int, ...]:
+def nudge(problem: Problem, sizes: Sequence[int] | None) -> tuple[int, ...]:
     """The sizes, each moved to the nearest one at which as many ratios as can be times d are integers.
 
     Where some stay fractional (0.3162 d, say), rounding moves the ratio by less than 1/(2 d), and the
-    theory is evaluated at the ratio that comes out.
+    theory is evaluated at the ratio that comes out. None stands for `DEFAULT`; a problem with one size
+    only has that size, whether it is named or not, and no other.
     """
+    if problem.only_size is not None:
+        return _only(problem.only_size, sizes)
     ratios = np.array([*problem.ratios().values()], dtype=float)
-    return tuple(_nearest(d, ratios) for d in check_sizes(sizes))
+    return tuple(_nearest(d, ratios) for d in check_sizes(DEFAULT if sizes is None else sizes))
+
+
+def _only(d: int, sizes: Sequence[int] | None) -> tuple[int]:
+    named = [d] if sizes is None else sizes
+    if isinstance(named, (str, int)) or not isinstance(named, Sequence) or {*named} != {d}:
+        raise InputError("sizes", sizes, f"[{d}] or null", "the data have this one size")
+    return (d,)
 
 
 def check_sizes(sizes: Sequence[int]) -> tuple[int, ...]:

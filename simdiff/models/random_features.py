@@ -7,7 +7,7 @@ makes training a ridge regression of -z on the features.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -34,6 +34,18 @@ class RandomFeatures:
     def __init__(self, psi_p: float, activation: str | Callable | Activation = "tanh") -> None:
         object.__setattr__(self, "psi_p", check_number("model.psi_p", psi_p, above=0))
         object.__setattr__(self, "activation", as_activation(activation))
+
+    def width(self, d: int) -> int:
+        """p at size d: rounded, at least 1."""
+        return max(1, round(self.psi_p * d))
+
+    def realised(self, d: int) -> RandomFeatures:
+        """psi_p = p / d for the whole number p."""
+        return dataclasses.replace(self, psi_p=self.width(d) / d)
+
+    def ratios(self) -> Mapping[str, float]:
+        """p should be a whole number."""
+        return {"model.psi_p": self.psi_p}
 
 
 def first_layer(key: Array, p: int, d: int) -> Float[Array, "p d"]:

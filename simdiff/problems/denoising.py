@@ -1,6 +1,7 @@
-"""Denoising score matching at one noise level with a random-feature score network.
+"""Denoising score matching at one noise level with a random-feature or a linear score network.
 
-Source: George, Veiga, Macris, arXiv 2502.00336, for m = 1 and m = infinity; any m between.
+Sources: George, Veiga, Macris, arXiv 2502.00336, for m = 1 and m = infinity; any m between. Merger, Goldt,
+arXiv 2505.24769, for linear denoisers at m = infinity.
 """
 
 from __future__ import annotations
@@ -15,15 +16,18 @@ import numpy as np
 from simdiff.buckets import block_rows, bucket, power_of_two
 from simdiff.data import DataLaw, Gaussian, HiddenManifold
 from simdiff.errors import InputError, check_number
-from simdiff.functions.hermite import series_length
-from simdiff.models import RandomFeatures
+from simdiff.models import Linear, RandomFeatures
 from simdiff.problem import Kernel, Metric, Problem
 from simdiff.problems.channel import nodes_for
+from simdiff.problems.feature_map import FeatureMap
 from simdiff.problems.flow_kernel import FlowKernel
+from simdiff.problems.linear_map import LinearMap
 from simdiff.problems.optax_kernel import OptaxKernel
 from simdiff.problems.precision import Precision, choose
+from simdiff.problems.random_feature_map import RandomFeatureMap
 from simdiff.problems.ridge_kernel import RidgeKernel
-from simdiff.problems.trial import Shape, Trial
+from simdiff.problems.shape import Shape
+from simdiff.problems.trial import Trial
 from simdiff.trainers import GradientFlow, Optax, Ridge
 
 _ERRORS = (
@@ -54,15 +58,15 @@ class DenoisingScoreMatching(Problem):
 
     Args:
         data: the law of x.
-        model: the score network.
-        trainer: how its second layer is trained.
+        model: the score network: `RandomFeatures`, whose second layer is trained, or `Linear`.
+        trainer: how it is trained.
         psi_n: samples per dimension, > 0.
         m: noise draws a sample, an integer >= 1 or math.inf (exact noise average, no draws).
         t: time, > 0.
     """
 
     data: DataLaw = dataclasses.field(default_factory=Gaussian)
-    model: RandomFeatures = dataclasses.field(default_factory=lambda: RandomFeatures(4.0))
+    model: RandomFeatures | Linear = dataclasses.field(default_factory=lambda: RandomFeatures(4.0))
     trainer: Ridge | GradientFlow | Optax = dataclasses.field(default_factory=lambda: Ridge(1e-3))
     psi_n: float = 2.0
     m: float = 1
@@ -72,11 +76,13 @@ class DenoisingScoreMatching(Problem):
 
     def __post_init__(self) -> None:
         check_type("data", self.data, DataLaw)
-        check_type("model", self.model, RandomFeatures)
+        check_type("model", self.model, (RandomFeatures, Linear))
         check_type("trainer", self.trainer, (Ridge, GradientFlow, Optax))
         object.__setattr__(self, "psi_n", check_number("psi_n", self.psi_n, above=0))
         object.__setattr__(self, "t", check_number("t", self.t, above=0))
         object.__setattr__(self, "m", check_draws(self.m))
+        if self.data.only_size is not None:
+            self.data.check_samples(self.counts(self.data.only_size)[0])
         _check_noise(self.trainer, self.m)
 
     @property
@@ -94,11 +100,12 @@ class DenoisingScoreMatching(Problem):
 
     @property
     def default_theory(self) -> str | None:
-        """Gaussian equivalence for the exact minimiser, the contour method for flow or descent towards it."""
-        if isinstance(self.trainer, Ridge):
-            return "gaussian_equivalence"
-        exact = isinstance(self.trainer, GradientFlow) or self.trainer.step > 0
-        return "gradient_flow" if exact else None
+        """Theory knows the exact minimiser, and flow or descent towards it."""
+        if isinstance(self.trainer, Optax) and not self.trainer.step > 0:
+            return None
+        if isinstance(self.model, Linear):
+            return "linear_denoiser"
+        return "gaussian_equivalence" if isinstance(self.trainer, Ridge) else "gradient_flow"
 
     @property
     def times(self) -> tuple[float, ...] | None:
@@ -107,21 +114,27 @@ class DenoisingScoreMatching(Problem):
 
     def realised(self, d: int) -> DenoisingScoreMatching:
         """psi_n, psi_p and the spectrum as they come out at size d."""
-        n, p = self.counts(d)
-        model = dataclasses.replace(self.model, psi_p=p / d)
+        n, _ = self.counts(d)
+        model = self.model.realised(d)
         return dataclasses.replace(self, data=self.data.realised(d), model=model, psi_n=n / d)
 
     def counts(self, d: int) -> tuple[int, int]:
         """(n, p) at size d: rounded, at least 1."""
-        return max(1, round(self.psi_n * d)), max(1, round(self.model.psi_p * d))
+        return max(1, round(self.psi_n * d)), self.model.width(d)
 
     def ratios(self) -> Mapping[str, float]:
         """n, p and the data law's multiplicities should be integers."""
-        return {"psi_n": self.psi_n, "model.psi_p": self.model.psi_p, **self.data.ratios()}
+        return {"psi_n": self.psi_n, **self.model.ratios(), **self.data.ratios()}
 
     def arithmetic(self, dtype: str = "auto") -> str:
         """The precision that this ridge or time needs; optax solves nothing, so float32 will do."""
         return self._precision(dtype).name
+
+    @property
+    def _network(self) -> FeatureMap:
+        if isinstance(self.model, Linear):
+            return LinearMap(self.model.bias)
+        return RandomFeatureMap(self.model.activation)
 
     def _precision(self, dtype: str) -> Precision:
         if isinstance(self.trainer, Optax):
@@ -144,7 +157,7 @@ class DenoisingScoreMatching(Problem):
         trial = Trial(
             self._shape(d),
             self.data.sampler(d),
-            self.model.activation,
+            self._network,
             self._precision(dtype),
             tuple(metric.name for metric in self.metrics),
         )
@@ -166,26 +179,23 @@ class DenoisingScoreMatching(Problem):
         """What the data law has to say, and how m = infinity was simulated."""
         if not math.isinf(self.m) or getattr(self.trainer, "noise", "fixed") == "fresh":
             return self.data.notes()
-        return (
-            *self.data.notes(),
-            "m = inf: the noise average is taken exactly given samples and weights, by a Mehler series "
-            "(no draws; the remaining 1/m effect is zero, the neglected terms are below 1e-6 of a metric)",
-        )
+        return (*self.data.notes(), self._network.average_note)
 
     def memory(self, d: int) -> int:
         """Bytes of the matrices one trial holds at its peak, float64 solve included."""
         shape = self._shape(d)
         square = max(shape.p, shape.dual_rows) ** 2
-        copies = series_length(d) + 6 if shape.exact_noise else 6
+        copies = self._network.average_terms(d) + 6 if shape.exact_noise else 6
         blocks = shape.block * (3 * shape.p + 6 * d) + 8 * shape.p * d
-        return 8 * (square * copies // 2 + blocks + shape.stored_rows * d)
+        return self.data.stored_bytes + 8 * (square * copies // 2 + blocks + shape.stored_rows * d)
 
     def cost(self, d: int) -> float:
         """Flops of one trial, products of a matrix with its own transpose counted once."""
         n, p = self.counts(d)
         exact = math.isinf(self.m)
         rows, fresh = (n, 0) if exact else (n * int(self.m), 4 * d)
-        products = n * series_length(d) * p**2 if exact else rows * p * min(p, rows) + 2 * rows * p * d
+        average = n * self._network.average_terms(d) * p**2
+        products = average if exact else rows * p * min(p, rows) + 2 * rows * p * d
         side = p if exact else min(p, rows)
         solve = side**3 / 3 + 2 * side**2 * d
         errors = 3 * p**2 * d + 2 * fresh * p * d
@@ -210,7 +220,7 @@ class DenoisingScoreMatching(Problem):
         stored = power_of_two(n, 256)
         return Shape(
             d=d,
-            p=bucket(p),
+            p=self._network.stored_width(p),
             block=_SMALL_BLOCK if exact else block_rows(rows, p),
             stored_rows=stored if stored * d * 4 <= _STORED_SAMPLES_BYTES else 0,
             dual_rows=bucket(rows) if dual else 0,
@@ -219,9 +229,6 @@ class DenoisingScoreMatching(Problem):
             if isinstance(self.data, HiddenManifold)
             else 0,
         )
-
-    def _score_nodes(self) -> int:
-        return nodes_for(self.data.nonlinearity, self.t) if isinstance(self.data, HiddenManifold) else 0
 
 
 def knows_score(data: DataLaw) -> bool:

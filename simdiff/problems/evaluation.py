@@ -17,10 +17,18 @@ from simdiff.problems.gram import Normal, symmetric_product
 
 
 class Population(NamedTuple):
-    """Averages over fresh x and z given W: phi = E f f^T, cross = E f z^T."""
+    """Averages over fresh x and z in a trial: phi = E f f^T, cross = E f z^T, and E z_i^2.
+
+    The last is 1, or a vector where something was taken off the targets z.
+    """
 
     phi: Float[Array, "p p"]
     cross: Float[Array, "p d"]
+    square: Float[Array, "*d"]
+
+    def mean_square(self, share: Float[Array, " d"]) -> Float[Array, ""]:
+        """E z_i^2 averaged over directions; shares add up to 1."""
+        return jnp.sum(share * self.square) if self.square.ndim else self.square
 
 
 _NODES = 128
@@ -28,7 +36,7 @@ _NODES = 128
 built-in one)."""
 
 
-def population(
+def random_feature_population(
     sampler: GaussianSampler,
     frame: Frame,
     a: Array,
@@ -37,7 +45,7 @@ def population(
     weights: Float[Array, "p d"],
     keep: Float[Array, " p"],
 ) -> Population:
-    """Exact E f f^T and E f z^T for data that are Gaussian given the frame.
+    """Exact averages over random features of data that are Gaussian given the frame.
 
     Pre-activations are centred Gaussians, so the first is a Mehler series and the second is Stein's
     lemma: E f_i z = (sqrt(h) w_i / sqrt(d)) E rho'(u_i).
@@ -50,12 +58,12 @@ def population(
     correlation = covariance / jnp.outer(std, std)
     psi_kept, square = (psi * keep).astype(weights.dtype), (square * keep).astype(weights.dtype)
     slope = (jnp.sqrt(h) * psi[1] / wide * keep).astype(weights.dtype) / math.sqrt(d)
-    return Population(mehler_sum(correlation, psi_kept, square), slope[:, None] * weights)
+    return Population(mehler_sum(correlation, psi_kept, square), slope[:, None] * weights, jnp.ones(()))
 
 
 def fresh_errors(b: Float[Array, "d p"], known: Population) -> Float[Array, " d"]:
     """E (z + B f)_i^2 on fresh x and z, direction by direction: their mean is the test error."""
-    return 1.0 + _quadratics(b, known.phi, known.cross)
+    return known.square + _quadratics(b, known.phi, known.cross)
 
 
 def quadratic(b: Float[Array, "d p"], u: Array, v: Array, zz: Array) -> Float[Array, ""]:

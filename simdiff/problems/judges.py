@@ -1,8 +1,7 @@
 """Errors of a trained network on fresh data: exact where data are Gaussian, on test points where not.
 
 A judge is made once a trial, before any network is looked at, and then judges every network of that
-trial, one at a time (`errors`) or all those along a training path at once (`errors_along`). Which judge
-a trial has depends on its data law only.
+trial, one at a time (`errors`) or all those along a training path at once (`errors_along`).
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from simdiff.data.base import GaussianSampler
+from simdiff.data.base import DiagonalSampler, GaussianSampler
 from simdiff.data.hidden_manifold import HiddenManifoldSampler
 from simdiff.problems import evaluation
 from simdiff.problems.message_passing import posterior
@@ -34,25 +33,25 @@ class Judge(abc.ABC):
 
 
 def judge_of(trial: Trial, setup: Setup) -> Judge:
-    """The judge of a trial's data law."""
+    """The judge of a trial's data law and network."""
     if isinstance(trial.sampler, GaussianSampler):
         return GaussianJudge(trial, trial.sampler, setup)
     if isinstance(trial.sampler, HiddenManifoldSampler):
         return ManifoldJudge(trial, trial.sampler, setup)
+    if isinstance(trial.sampler, DiagonalSampler) and trial.network.linear:
+        return CovarianceJudge(trial, trial.sampler, setup)
     return SampleJudge(trial, setup)
 
 
 class GaussianJudge(Judge):
-    """Averages over fresh x and z given W and the frame are taken exactly: no test data."""
+    """Averages over fresh x and z given the trial are taken exactly: no test data."""
 
     def __init__(self, trial: Trial, sampler: GaussianSampler, setup: Setup) -> None:
         pairs = setup.pairs
         self._h = pairs.h
         self._floor = sampler.floor(pairs.frame, pairs.a, pairs.h)
         self._inside = sampler.inside(pairs.frame)
-        self._known = evaluation.population(
-            sampler, pairs.frame, pairs.a, pairs.h, trial.rho, setup.weights, setup.keep
-        )
+        self._known = trial.network.population(sampler, pairs, setup.state)
 
     def errors(self, b: Float[Array, "d p"]) -> dict[str, Array]:
         """Test, score = (test - floor) / h, the floor, and the test error inside and outside the subspace."""
@@ -61,8 +60,10 @@ class GaussianJudge(Judge):
 
     def errors_along(self, path: TrainingPath) -> dict[str, Array]:
         """The same along the path."""
-        phi, cross = self._known
-        return self._named(lambda share: path.quadratic(phi, cross, jnp.ones(()), share))
+        known = self._known
+        return self._named(
+            lambda share: path.quadratic(known.phi, known.cross, known.mean_square(share), share)
+        )
 
     def _named(self, average: Callable[[Array], Array]) -> dict[str, Array]:
         """`average(share)` is the test error averaged over directions with weights `share`."""
@@ -75,6 +76,23 @@ class GaussianJudge(Judge):
             "test_parallel": average(inside / jnp.sum(inside)),
             "test_orthogonal": average((1.0 - inside) / jnp.sum(1.0 - inside)),
         }
+
+
+class CovarianceJudge(Judge):
+    """Test errors of a linear network depend on the covariance of x alone, Gaussian or not: no test data."""
+
+    def __init__(self, trial: Trial, sampler: DiagonalSampler, setup: Setup) -> None:
+        self._known = trial.network.population(sampler, setup.pairs, setup.state)
+        self._share = _even(trial.shape.d)
+
+    def errors(self, b: Float[Array, "d p"]) -> dict[str, Array]:
+        """The test error."""
+        return {"test": jnp.mean(evaluation.fresh_errors(b, self._known))}
+
+    def errors_along(self, path: TrainingPath) -> dict[str, Array]:
+        """The test error along the path."""
+        known, share = self._known, self._share
+        return {"test": path.quadratic(known.phi, known.cross, known.mean_square(share), share)}
 
 
 class SampleJudge(Judge):
@@ -112,7 +130,7 @@ class ManifoldJudge(SampleJudge):
         )
         self._converged = found.converged
         self._variance = found.variance * (a**2 / h)
-        denoised = (x_t - a * (found.mean - shift)) / jnp.sqrt(h)
+        denoised = trial.network.targets(setup.state, (x_t - a * (found.mean - shift)) / jnp.sqrt(h))
         self._denoised = jnp.where(self._converged[:, None], denoised, 0.0).astype(x_t.dtype)
         self._h = pairs.h
 

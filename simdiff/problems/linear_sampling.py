@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from simdiff.buckets import bucket
-from simdiff.data import DataLaw, Gaussian
-from simdiff.data.base import GaussianSampler
+from simdiff.data import DataLaw, Gaussian, PointSet
+from simdiff.data.base import DiagonalSampler
 from simdiff.errors import InputError, check_integer, check_number
 from simdiff.problem import Kernel, Metric, Problem
 from simdiff.problems.denoising import check_type
@@ -61,7 +61,7 @@ class LinearSampling(Problem):
     and to the nearest of as many fresh points. Samples come from the schedule's own steps.
 
     Args:
-        data: the law of x, Gaussian.
+        data: the law of x: Gaussian, or points such as images, whose covariance then is the target's.
         trainer: None for the minimiser, `Ridge`, or `GradientFlow` in the unit of
             dW/dtau = -(W (a^2 Sigma_hat + h + ridge) - sqrt(h)), the same tau at every level.
         schedule: by default `Exact()`; with gradient flow `Exact(horizon=5)`.
@@ -71,8 +71,9 @@ class LinearSampling(Problem):
         samples: how many samples each trial generates; 0 leaves their metrics out.
 
     Raises:
-        InputError: data that are not Gaussian, a value outside its range, a schedule without a limit, or
-            divergences that are infinite; the message says which and why.
+        InputError: data that are Gaussian only in effect, more samples than there are points, a value
+            outside its range, a schedule without a limit, or divergences that are infinite; the message says
+            which and why.
     """
 
     data: DataLaw = dataclasses.field(default_factory=Gaussian)
@@ -85,14 +86,15 @@ class LinearSampling(Problem):
 
     name: ClassVar[str] = "linear_sampling"
     size: ClassVar[int | None] = None
-    """d, in a problem that `realised(d)` returned: theories that are exact at finite d need it. It is no
-    field: it takes no part in comparisons or descriptions, and `dataclasses.replace` forgets it."""
+    """d, in a problem that `realised(d)` returned or whose data have one size only: theories that are exact
+    at finite d need it. It is no field: it takes no part in comparisons or descriptions, and
+    `dataclasses.replace` forgets what `realised` set."""
 
     def __post_init__(self) -> None:
         check_type("data", self.data, DataLaw)
-        if not self.data.gaussian:
-            hint = "the sampled law is compared with a Gaussian target"
-            raise InputError("data", type(self.data).__name__, "a Gaussian law", hint)
+        if not self.data.diagonal:
+            hint = "the sampled law is compared with a Gaussian of the data's covariance"
+            raise InputError("data", type(self.data).__name__, "a Gaussian law or images", hint)
         if self.trainer is not None:
             check_type("trainer", self.trainer, (Ridge, GradientFlow))
         if self.schedule is None:
@@ -100,6 +102,9 @@ class LinearSampling(Problem):
             object.__setattr__(self, "schedule", Exact(horizon=_FLOW_HORIZON) if early else Exact())
         check_type("schedule", self.schedule, Schedule)
         object.__setattr__(self, "psi_n", check_number("psi_n", self.psi_n, above=0))
+        if self.only_size is not None:
+            self.data.check_samples(self.count(self.only_size))
+            object.__setattr__(self, "size", self.only_size)
         object.__setattr__(self, "samples", check_integer("samples", self.samples, least=0))
         for name in ("bias", "kl"):
             if not isinstance(getattr(self, name), bool):
@@ -118,6 +123,8 @@ class LinearSampling(Problem):
                 "does, and so does KL(target || sampled), because -log det Sigma does; kl=False leaves "
                 "them out"
             )
+            if isinstance(self.data, PointSet):
+                hint += f", data.components={self.data.prepared.rank} the directions without variance"
             raise InputError("data", type(self.data).__name__, allowed, hint)
         if self.psi_n <= 1 and self.singular:
             hint = (
@@ -213,7 +220,7 @@ class LinearSampling(Problem):
                 "sizes", d, "sizes with N > d + 1 (one more with a bias) for KL(target || sampled)", hint
             )
         sampler = self.data.sampler(d)
-        assert isinstance(sampler, GaussianSampler)
+        assert isinstance(sampler, DiagonalSampler)
         rows = bucket(n)
         kernel = SamplingKernel(sampler, rows, rows < d, self.bias, self.kl, self.samples)
         plan, training, data = self._plan(), self.training(), self.data.inputs(d)
@@ -226,7 +233,7 @@ class LinearSampling(Problem):
     def memory(self, d: int) -> int:
         """Bytes of the samples, of a few squares of the smaller side, and of what is generated."""
         rows, runs = bucket(self.count(d)), len(self.times or (0,))
-        return 8 * (
+        return self.data.stored_bytes + 8 * (
             3 * rows * d + 5 * min(rows, d) ** 2 + runs * self.samples * (2 * d + rows) + 20 * runs * d
         )
 

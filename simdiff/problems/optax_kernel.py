@@ -2,7 +2,8 @@
 
 notation:
     G = B (U + ridge) + V^T          half the gradient in B of d times the loss
-    sqrt(p / h) G                    the gradient in A of L(A) d p / (2 h), the loss that is minimised
+    scale = B / A                    sqrt(h / p) for random features, 1 for a linear denoiser (A = -W)
+    G / scale                        the gradient in A of L(A) d / (2 scale^2), the loss that is minimised
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class OptaxKernel:
         setup = self.trial.setup(key, inputs)
         normal = self.trial.normal(setup)
         judge = judge_of(self.trial, setup)
-        scale = jnp.sqrt(inputs["h"] / inputs["p"])
+        scale = self.trial.network.step_scale(inputs)
         update = self._update(self._gradient(setup, normal, inputs["ridge"]), scale)
         stops = jnp.asarray(self.trainer.times, jnp.int32)
         starts = jnp.concatenate([jnp.zeros(1, jnp.int32), stops[:-1]])

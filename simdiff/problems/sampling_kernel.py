@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from simdiff.data.base import GaussianSampler
+from simdiff.data.base import DiagonalSampler
 from simdiff.draws import normal_rows
 from simdiff.problems.eigenmodes import Eigenmodes, eigenmodes
 from simdiff.problems.trial import full_precision
@@ -47,7 +47,7 @@ class SamplingKernel:
     `rows` >= n are stored; `dual` decomposes the Gram matrix of samples; `samples` are generated.
     """
 
-    sampler: GaussianSampler
+    sampler: DiagonalSampler
     rows: int
     dual: bool
     bias: bool
@@ -60,8 +60,10 @@ class SamplingKernel:
         keys = Keys(*(jax.random.fold_in(key, stream) for stream in range(len(Keys._fields))))
         frame = self.sampler.frame(keys.frame, inputs["data"])
         x = self._rows(keys.samples, frame, inputs["n"])
-        trained = self._train(frame, x, inputs)
-        metrics = losses(trained) | (divergences(trained) if self.kl else {})
+        modes, mean = self._decompose(x, inputs["n"])
+        at = spectral_functions(inputs["plan"], inputs["training"], modes.values)
+        trained = Trained(self.sampler.eigenvalues(frame), mean, modes, at)
+        metrics = self._measured(trained)
         if self.bias:
             metrics["mean"] = jnp.mean(_sampled_mean(trained) ** 2, axis=1)
         if self.samples:
@@ -78,14 +80,38 @@ class SamplingKernel:
         x = self.sampler.sample(key, frame, index).astype(jnp.float64)
         return jnp.where((index < n)[:, None], x, 0.0)
 
-    def _train(self, s: Float[Array, " d"], x: Float[Array, "r d"], inputs: dict[str, Any]) -> Trained:
-        n, d = inputs["n"], s.size
+    @full_precision
+    def along(self, key: Array, inputs: dict[str, Any]) -> dict[str, Array]:
+        """Losses and divergences (ridges, times) at every one of `inputs["ridges"]`, for one training set.
+
+        The training set is that of `__call__`; one eigendecomposition serves all.
+        """
+        keys = Keys(*(jax.random.fold_in(key, stream) for stream in range(len(Keys._fields))))
+        frame = self.sampler.frame(keys.frame, inputs["data"])
+        modes, mean = self._decompose(self._rows(keys.samples, frame, inputs["n"]), inputs["n"])
+        s = self.sampler.eigenvalues(frame)
+
+        def measure(ridge: Array) -> dict[str, Array]:
+            training = inputs["training"]._replace(ridge=ridge)
+            at = spectral_functions(inputs["plan"], training, modes.values)
+            return self._measured(Trained(s, mean, modes, at))
+
+        return jax.lax.map(measure, inputs["ridges"])
+
+    def _measured(self, trained: Trained) -> dict[str, PerTime]:
+        return losses(trained) | (divergences(trained) if self.kl else {})
+
+    def _decompose(self, x: Float[Array, "r d"], n: Array) -> tuple[Eigenmodes, Float[Array, " d"]]:
+        """The modes of the training set's covariance, and its mean (zero without a bias)."""
+        d = x.shape[1]
         mean, rank = jnp.zeros(d), jnp.minimum(n, d)
         if self.bias:
             mean, rank = jnp.sum(x, axis=0) / n, jnp.minimum(n - 1, d)
             x = jnp.where((jnp.arange(self.rows) < n)[:, None], x - mean, 0.0)
         modes = eigenmodes(x / jnp.sqrt(n.astype(jnp.float64)), rank, self.dual)
-        return Trained(s, mean, modes, spectral_functions(inputs["plan"], inputs["training"], modes.values))
+        # Samples may have a lower rank than their number allows: then a variance is zero, not rounding.
+        least = (d * jnp.finfo(jnp.float64).eps + self.sampler.rounding**2) * jnp.max(modes.values)
+        return modes._replace(values=jnp.where(modes.values > least, modes.values, 0.0)), mean
 
     def _generated(self, key: Array, trained: Trained, inputs: dict[str, Any]) -> Float[Array, "t c d"]:
         """Real samples, by the schedule's steps if it has any, taken in the eigenbasis of Sigma_hat."""

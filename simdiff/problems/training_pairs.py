@@ -62,9 +62,9 @@ def samples(sampler: Sampler, pairs: Pairs, index: Array) -> Float[Array, "r d"]
 
 
 def noisy(
-    sampler: Sampler, pairs: Pairs, index: Array, noise_key: Array, rows: Array, like: Array
+    sampler: Sampler, pairs: Pairs, index: Array, noise_key: Array, rows: Array, d: int, dtype: type
 ) -> tuple[Float[Array, "r d"], Float[Array, "r d"]]:
-    """(a x_i + sqrt(h) z, z), z the given rows of the stream `noise_key`; width and type of `like`."""
-    z = normal_rows(noise_key, rows, like.shape[-1]).astype(like.dtype)
-    x = samples(sampler, pairs, index).astype(like.dtype)
-    return pairs.a.astype(like.dtype) * x + jnp.sqrt(pairs.h).astype(like.dtype) * z, z
+    """(a x_i + sqrt(h) z, z) in the given type, z the given rows of the stream `noise_key`."""
+    z = normal_rows(noise_key, rows, d).astype(dtype)
+    x = samples(sampler, pairs, index).astype(dtype)
+    return pairs.a.astype(dtype) * x + jnp.sqrt(pairs.h).astype(dtype) * z, z

@@ -1,4 +1,4 @@
-"""What every trial of the random-feature problem shares: shapes, draws and features."""
+"""What every trial of denoising score matching shares: draws, features and the averages over them."""
 
 from __future__ import annotations
 
@@ -12,47 +12,22 @@ from jaxtyping import Array, Float
 
 from simdiff.data.base import Sampler
 from simdiff.draws import normal_rows
-from simdiff.functions.activations import Activation
-from simdiff.models.random_features import features, first_layer
-from simdiff.problems import evaluation, gram, noise_average
+from simdiff.problems import evaluation, gram
+from simdiff.problems.feature_map import FeatureMap, State
 from simdiff.problems.gram import Normal
 from simdiff.problems.precision import Precision
+from simdiff.problems.shape import Shape
 from simdiff.problems.training_pairs import Pairs, make_pairs, noisy
-
-
-@dataclasses.dataclass(frozen=True)
-class Shape:
-    """Static shapes: all that a compiled trial depends on besides its functions.
-
-    `p` and `rows` are bucketed; `stored_rows` is 0 when samples are drawn again block by block;
-    `dual_rows` is 0 for the primal solver; `exact_noise` is m = infinity; `score_nodes` is the length of
-    message passing's quadrature, 0 where the score is known in closed form.
-    """
-
-    d: int
-    p: int
-    block: int
-    stored_rows: int
-    dual_rows: int
-    exact_noise: bool
-    score_nodes: int = 0
-
-    @property
-    def score_points(self) -> int:
-        """Test points at which message passing finds the score: their error shrinks as a trial's does."""
-        return max(32, self.d // 4)
-
 
 Rows = Callable[[Array], tuple[Array, Array]]
 """`rows(index)` gives (features, targets), zero beyond the last row."""
 
 
 class Setup(NamedTuple):
-    """One trial's random objects."""
+    """One trial's random objects; `state` is what its feature map fixes before training."""
 
     pairs: Pairs
-    weights: Float[Array, "p d"]
-    keep: Float[Array, " p"]
+    state: State
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,25 +36,26 @@ class Trial:
 
     shape: Shape
     sampler: Sampler
-    rho: Activation
+    network: FeatureMap
     precision: Precision
     metrics: tuple[str, ...]
 
     def setup(self, key: Array, inputs: dict[str, Any]) -> Setup:
-        """Draw the frame and the first layer; mask the padding features."""
+        """Draw the frame and prepare the features."""
         pairs = make_pairs(self.sampler, key, inputs, self.shape.stored_rows)
-        product = self.precision.product
-        weights = first_layer(pairs.keys.weights, self.shape.p, self.shape.d).astype(product)
-        keep = (jnp.arange(self.shape.p) < inputs["p"]).astype(product)
-        return Setup(pairs, weights, keep)
+        return Setup(
+            pairs, self.network.prepare(self.sampler, pairs, inputs, self.shape, self.precision.product)
+        )
 
     def pair_features(
         self, setup: Setup, sample: Array, noise_key: Array, noise: Array, real: Array
     ) -> tuple[Array, Array]:
         """(features, targets) of the pairs (sample index, noise row), zero where not `real`."""
-        x_t, z = noisy(self.sampler, setup.pairs, sample, noise_key, noise, setup.weights)
-        mask = real.astype(z.dtype)[:, None]
-        return features(self.rho, setup.weights, x_t) * setup.keep * mask, z * mask
+        product = self.precision.product
+        x_t, z = noisy(self.sampler, setup.pairs, sample, noise_key, noise, self.shape.d, product)
+        mask = real.astype(product)[:, None]
+        f = self.network.features(setup.state, x_t)
+        return f * mask, self.network.targets(setup.state, z) * mask
 
     def training_rows(self, setup: Setup, index: Array) -> tuple[Array, Array]:
         """(features, targets) of training pairs, zero beyond the n m of them."""
@@ -91,9 +67,7 @@ class Trial:
         """U, V and zz over the training pairs, or their exact noise average at m = infinity."""
         pairs, shape = setup.pairs, self.shape
         if shape.exact_noise:
-            return noise_average.average(
-                self.sampler, pairs, self.rho, setup.weights, setup.keep, shape.block
-            )
+            return self.network.noise_average(self.sampler, pairs, setup.state, shape.block)
         return self.accumulate(lambda index: self.training_rows(setup, index), pairs.n * pairs.m)
 
     def accumulate(self, rows: Rows, count: Array) -> Normal:
@@ -102,13 +76,13 @@ class Trial:
         return gram.accumulate(rows, count, shape.block, shape.p, shape.d, self.precision.product)
 
     def fresh_rows(self, setup: Setup, index: Array) -> tuple[Array, Array, Array]:
-        """(features, z, x_t) of fresh samples with fresh noise."""
+        """(features, targets, x_t) of fresh samples with fresh noise."""
         pairs = setup.pairs
         product = self.precision.product
         x = self.sampler.sample(pairs.keys.test_samples, pairs.frame, index).astype(product)
         z = normal_rows(pairs.keys.test_noise, index, self.shape.d).astype(product)
         x_t = pairs.a.astype(product) * x + jnp.sqrt(pairs.h).astype(product) * z
-        return features(self.rho, setup.weights, x_t) * setup.keep, z, x_t
+        return self.network.features(setup.state, x_t), self.network.targets(setup.state, z), x_t
 
     def memorization_rows(self, setup: Setup) -> tuple[Rows, Array]:
         """Training samples with fresh noise: at least 4 d rows, the same number for each sample."""

@@ -18,6 +18,7 @@ from simdiff.imports import is_path, load_object
 BUILT_IN = {
     "gaussian_equivalence": "simdiff.theory.gaussian_equivalence:predict",
     "gradient_flow": "simdiff.theory.gradient_flow:predict",
+    "linear_denoiser": "simdiff.theory.linear_denoiser:predict",
     "linear_sampling": "simdiff.theory.linear_sampling:predict",
     "wishart_kl": "simdiff.theory.wishart_kl:predict",
 }

@@ -38,7 +38,7 @@ RAISE_BELOW = 0.05
 
 @dataclasses.dataclass(frozen=True)
 class FiniteSizeFit:
-    """A fitted limit. NaN marks what the data cannot give (fewer than two usable sizes).
+    """A fitted limit, or the mean at the only size. NaN marks what too few usable sizes cannot give.
 
     `coefficients` are (E_inf, c[, c2]) with d as it is; `weights` (one a fitted size, summing to 1) make
     the limit: E_inf = sum_d weights_d mean_d. `dof` are the effective degrees of freedom of `stderr`;
@@ -85,14 +85,15 @@ def fit_limit(stats: SizeStats, order: int | None = None) -> FiniteSizeFit:
     """Fit the limit from the sizes that have at least two usable trials.
 
     `order`: None for the default of the number of sizes; 2; or 1, raised to 2 when the fit is poor. It is
-    lowered when fewer than order + 1 sizes are usable. The standard error combines each size's own sample
-    variance with the fit's weights, its degrees of freedom are Welch-Satterthwaite's.
+    lowered when fewer than order + 1 sizes are usable. Where there is one size in all, nothing is
+    extrapolated: order 0, the mean there. The standard error combines each size's own sample variance with
+    the fit's weights, its degrees of freedom are Welch-Satterthwaite's.
     """
     if order not in (None, 1, 2):
         raise InputError("order", order, "1, 2 or None")
     use = stats.counts >= 2
     usable = int(use.sum())
-    if usable < 2:
+    if usable < min(2, len(stats.sizes)):
         return FiniteSizeFit(math.nan, math.nan, math.nan, 1, math.nan, math.nan, (), ())
     wanted = min(order or default_order(usable), usable - 1)
     means, errors2 = stats.means[use], (stats.variances / np.maximum(stats.counts, 1))[use]

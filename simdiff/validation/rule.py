@@ -28,6 +28,8 @@ class Rule:
         where there is no theory).
     alpha: a theory is rejected where its adjusted p-value is smaller.
     sizes: the sizes d, two or more; three or more for a fit with a c2/d^2 term.
+    extrapolate: whether to test the limit; False tests every point at one size, that of its data, and
+        `sizes` are those that occur.
     tiny: half width that is always enough, for values near zero; by default 1e-4 at precision 0.005 and
         in proportion otherwise.
     order: None (2 for three or more sizes, else 1), 1 or 2; see `finite_size`.
@@ -49,13 +51,14 @@ class Rule:
     batch: int = 4
     budget: float | None = None
     correction: str = "holm"
+    extrapolate: bool = True
 
     def __post_init__(self) -> None:
         check_number("precision", self.precision, above=0, most=1)
         alpha = check_number("alpha", self.alpha, above=0)
         if alpha >= 1:
             raise InputError("alpha", self.alpha, "a number between 0 and 1")
-        object.__setattr__(self, "sizes", _check_sizes(self.sizes))
+        object.__setattr__(self, "sizes", _check_sizes(self.sizes, 2 if self.extrapolate else 1))
         if self.tiny is not None:
             check_number("tiny", self.tiny, above=0)
         if self.order not in (None, 1, 2) or (self.order == 2 and len(self.sizes) < 3):
@@ -82,21 +85,27 @@ class Rule:
         family = (
             "Holm-adjusted over all metrics, times and points" if self.correction == "holm" else "unadjusted"
         )
+        subject = f"Limit d -> infinity from sizes {sizes}"
+        if not self.extrapolate:
+            subject = (
+                f"At d = {sizes}, the one size of the data, without extrapolation (a theory of the limit "
+                f"alone is off there by terms of order 1/d)"
+            )
         return (
-            f"Limit d -> infinity from sizes {sizes}; a theory is rejected at p < {self.alpha:g} ({family}); "
+            f"{subject}; a theory is rejected at p < {self.alpha:g} ({family}); "
             f"accepted if not rejected and the half width of its {CONFIDENCE:.0%} confidence interval is "
             f"at most {self.precision:.2%} of theory (or {self.target(0.0):.1e}); otherwise inconclusive. "
             f"{self.min_trials} to {self.max_trials} trials a size, added until the standard errors suffice."
         )
 
 
-def _check_sizes(sizes: Any) -> tuple[int, ...]:
-    """Sizes as increasing ints, two or more and all different."""
+def _check_sizes(sizes: Any, least: int) -> tuple[int, ...]:
+    """Sizes as increasing ints, `least` or more and all different."""
     allowed = "two or more different positive integers, e.g. (100, 200, 400)"
     try:
         values = sorted(check_integer("sizes", d, least=1) for d in sizes)
     except TypeError:
         raise InputError("sizes", sizes, allowed) from None
-    if len(values) < 2 or len(set(values)) < len(values):
+    if len(values) < least or len(set(values)) < len(values):
         raise InputError("sizes", sizes, allowed, "the limit needs several sizes to extrapolate from")
     return tuple(values)

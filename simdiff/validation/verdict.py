@@ -48,8 +48,8 @@ makes this check hundreds of times."""
 class Judgement:
     """What one hypothesis' trials say, before it is compared with the others.
 
-    `estimate` and `stderr` are of the limit d -> infinity; `p_value` is NaN where nothing is tested.
-    `obstacle` says why no verdict can follow, "" if one can.
+    `estimate` and `stderr` are of the limit d -> infinity, or of the mean at the only size; `p_value` is
+    NaN where nothing is tested. `obstacle` says why no verdict can follow, "" if one can.
     """
 
     hypothesis: Hypothesis
@@ -198,7 +198,8 @@ def _decide(j: Judgement, p_adjusted: float, rule: Rule) -> tuple[str, str]:
     if j.obstacle:
         return INCONCLUSIVE, j.obstacle
     if p_adjusted < rule.alpha:
-        return DISAGREE, f"the limit differs from the theory by {_relative(j.fit.limit, j)}"
+        subject = "the limit" if j.fit.order else f"the mean at d = {j.hypothesis.stats.sizes[0]}"
+        return DISAGREE, f"{subject} differs from the theory by {_relative(j.fit.limit, j)}"
     width = f"{CONFIDENCE:.0%} half width {_relative(j.half_width, j, sign='')}"
     if j.half_width <= j.asked:
         return AGREE, width

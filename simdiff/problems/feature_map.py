@@ -1,0 +1,67 @@
+"""The compiled half of a score network: all that trials, judges and kernels ask about its features.
+
+A network is B f(x_t), d x p times p. Whatever f is, training regresses -z on f, so U = <f f^T> and V = <f
+z^T> over the training pairs say everything about it. A map knows f, the averages of f f^T and f z^T that have
+closed forms, and what a trial fixes before it trains (`State`: a first layer, say).
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from jaxtyping import Array, Float
+
+from simdiff.data.base import DiagonalSampler, Sampler
+from simdiff.problems.evaluation import Population
+from simdiff.problems.gram import Normal
+from simdiff.problems.shape import Shape
+from simdiff.problems.training_pairs import Pairs
+
+State = Any
+"""What one trial fixes before it trains; a pytree."""
+
+
+class FeatureMap(abc.ABC):
+    """Hashable, pure JAX. Everything it returns has the type of its state."""
+
+    linear: ClassVar[bool]
+    """Whether f is affine in x_t: then `population` holds for all data with a diagonal covariance."""
+
+    average_note: ClassVar[str]
+    """How m = infinity is simulated, for a reader of the results."""
+
+    @abc.abstractmethod
+    def stored_width(self, p: int) -> int:
+        """Columns in store for p features; those beyond p are zero."""
+
+    @abc.abstractmethod
+    def average_terms(self, d: int) -> int:
+        """Gram matrices that `noise_average` adds up at size d."""
+
+    @abc.abstractmethod
+    def prepare(
+        self, sampler: Sampler, pairs: Pairs, inputs: Mapping[str, Any], shape: Shape, dtype: type
+    ) -> State:
+        """The state of the trial with these pairs."""
+
+    @abc.abstractmethod
+    def features(self, state: State, x_t: Float[Array, "r d"]) -> Float[Array, "r p"]:
+        """F of noisy samples."""
+
+    @abc.abstractmethod
+    def targets(self, state: State, z: Float[Array, "r d"]) -> Float[Array, "r d"]:
+        """What B f is to predict minus of, for noise z."""
+
+    @abc.abstractmethod
+    def noise_average(self, sampler: Sampler, pairs: Pairs, state: State, block: int) -> Normal:
+        """The normal equations at m = infinity, given the samples."""
+
+    @abc.abstractmethod
+    def population(self, sampler: DiagonalSampler, pairs: Pairs, state: State) -> Population:
+        """Averages over fresh data and noise; `sampler` is a `GaussianSampler` unless the map is `linear`."""
+
+    @abc.abstractmethod
+    def step_scale(self, inputs: Mapping[str, Any]) -> Float[Array, ""]:
+        """B over the matrix in whose entries optimisers step."""
