@@ -178,7 +178,7 @@ def _plan(overrides: Sequence[str], multirun: bool, command: str) -> Plan:
     parsed = _parse(overrides)
     named = {_key(o): None if o.is_sweep_override() else o.value() for o in parsed}
     own = arguments_of(named.get("problem") or _experiment(named.get("experiment")).get("problem"))
-    _check_arguments([_key(o) for o in parsed], own)
+    _check_arguments(parsed, own)
     fixed, swept = _split(parsed, multirun, own)
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         base = _compose(fixed, own)
@@ -336,11 +336,16 @@ def _experiment_keys(name: Any) -> list[str]:
     return [*map(str, entries), *groups]
 
 
-def _check_arguments(keys: Sequence[str], own: Mapping[str, bool]) -> None:
+def _check_arguments(overrides: Sequence[Override], own: Mapping[str, bool]) -> None:
     """Raise `InputError` for what a problem with arguments of its own does not take."""
-    for key in keys if own else ():
-        if key.split(".")[0] not in {*own, *SETTINGS, "hydra"}:
-            check_choice("override", key.split(".")[0], [*own, *SETTINGS])
+    for override in overrides if own else ():
+        key = _key(override).split(".")[0]
+        try:
+            check_choice("override", key, [*own, *SETTINGS, "hydra"])
+        except InputError as unknown:
+            hint = unknown.hint or "simdiff run --help lists the settings"
+            allowed = f"arguments of the problem ({', '.join(own)}) and settings of the run"
+            raise InputError("override", str(override.input_line), allowed, hint) from None
 
 
 def _used(config: dict[str, Any], own: Mapping[str, bool], chosen: set[str]) -> dict[str, Any]:

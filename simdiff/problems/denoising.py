@@ -27,6 +27,7 @@ from simdiff.problems.precision import Precision, choose
 from simdiff.problems.random_feature_map import RandomFeatureMap
 from simdiff.problems.ridge_kernel import RidgeKernel
 from simdiff.problems.shape import Shape
+from simdiff.problems.stability import check_step
 from simdiff.problems.trial import Trial
 from simdiff.trainers import GradientFlow, Optax, Ridge
 
@@ -150,6 +151,7 @@ class DenoisingScoreMatching(Problem):
             return RidgeKernel(trial), inputs
         if isinstance(self.trainer, GradientFlow):
             return FlowKernel(trial), inputs | {"times": np.asarray(self.trainer.times)}
+        check_step(self, d)
         return OptaxKernel(trial, dataclasses.replace(self.trainer, ridge=0.0)), inputs
 
     def trial_program(self, d: int, dtype: str) -> tuple[Trial, dict[str, Any]]:

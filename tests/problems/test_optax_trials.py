@@ -1,5 +1,6 @@
 """Gradient training meets the exact minimiser, on fixed and on fresh noise."""
 
+import dataclasses
 import math
 
 import jax
@@ -8,13 +9,14 @@ import pytest
 from trial_reference import run_kernel
 
 import simdiff
+from simdiff.problems.optax_kernel import OptaxKernel
 
 KEY = jax.random.key(11)
 D = 30
 
 
-def problem(trainer, m=2):
-    model = simdiff.models.RandomFeatures(1.5, "tanh")
+def problem(trainer, m=2, activation="tanh"):
+    model = simdiff.models.RandomFeatures(1.5, activation)
     return simdiff.DenoisingScoreMatching(model=model, trainer=trainer, psi_n=2.0, m=m, t=0.3)
 
 
@@ -86,3 +88,22 @@ def test_fresh_noise_is_m_infinity():
         problem(fresh, m=2)
     with pytest.raises(simdiff.InputError, match="fresh"):
         problem(simdiff.trainers.Optax("sgd", 0.1, 10, batch=4), m=math.inf)
+
+
+def test_a_step_too_long_for_features_with_a_mean_is_refused():
+    """ReLU's mean gives U an eigenvalue near p E[rho]^2; half as long a step converges, and so does tanh."""
+    trainer = simdiff.trainers.Optax("sgd", 0.5, steps=200, records=1)
+    with pytest.raises(
+        simdiff.InputError, match=r"trainer.learning_rate.*below 0\.\d+ at d = 40.*mean"
+    ) as caught:
+        problem(trainer, activation="relu").kernel(40)
+    allowed = float(str(caught.value).split("below ")[1].split(" ")[0])
+    problem(trainer, activation="tanh").kernel(40)
+    errors = {}
+    for share in (0.5, 1.5):
+        step = dataclasses.replace(trainer, learning_rate=share * allowed)
+        trial, inputs = problem(step, activation="relu").trial_program(40, "auto")
+        kernel = OptaxKernel(trial, dataclasses.replace(step, ridge=0.0))
+        errors[share] = float(jax.jit(kernel)(KEY, jax.tree.map(jax.numpy.asarray, inputs))["train"][0])
+    assert errors[0.5] < 1
+    assert not errors[1.5] < 1e3  # nan, in fact
