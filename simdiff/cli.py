@@ -45,6 +45,8 @@ overrides, with their defaults:
                                (isotropic without); data=power_law data.exponent=1
   data=linear_manifold         data.psi_D=0.5 data.isometric=false
   data=hidden_manifold         data.psi_D=0.5 data.nonlinearity=tanh data.centred=true
+  data=digits                  or patches, or images data.path=FILE (.npy, .npz, IDX); data.components=40
+  model=random_features        or linear (model.bias=false), eps = W x + b
   model.psi_p=4                features per dimension
   model.activation=tanh        a name, or package.module:function
   trainer=ridge                trainer.ridge=1e-3; or trainer=optax trainer.name=adam trainer.steps=1000
