@@ -26,10 +26,12 @@ RESULTS = frozenset(
 
 
 def plain(value: Any) -> Any:
-    """Return a cell as float, str or None: integers as floats, "inf" as infinity, NaN as None."""
+    """Return a cell as float, str or None: integers as floats, "inf" as infinity, NaN as None, yes or no."""
     if isinstance(value, str):
         return float(value) if value in ("inf", "-inf") else value
-    if isinstance(value, (bool, int, float, np.number, np.bool_)):
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    if isinstance(value, (int, float, np.number)):
         return None if math.isnan(value) else float(value)
     return None if value is None or value is pd.NA else str(value)
 
@@ -48,7 +50,7 @@ def values(table: pd.DataFrame, column: str) -> list[Any]:
 
 def numbers(column: Sequence[Any] | pd.Series) -> np.ndarray:
     """Return a column as float64 (rows,); whatever is no number becomes NaN."""
-    cells = (plain(v) for v in column)
+    cells = (float(v) if isinstance(v, (bool, np.bool_)) else plain(v) for v in column)
     return np.array([c if isinstance(c, float) else math.nan for c in cells], dtype=np.float64)
 
 

@@ -32,6 +32,7 @@ SYMBOLS: dict[str, str] = {
     "time": r"$\tau$",
     "trainer.ridge": r"$\lambda$",
     "trainer.learning_rate": r"$\eta$",
+    "data.twin": "Gaussian twin",
     "d": r"$d$",
 }
 
@@ -84,8 +85,11 @@ def value_text(value: Any) -> str:
 
 
 def key_text(key: Mapping[str, Any]) -> str:
-    """Write a combination of parameters for a legend: {"m": 4} -> m = 4; words stand alone."""
+    """Write a combination of parameters for a legend: {"m": 4} -> m = 4; words but yes and no stand alone."""
     parts = [
-        value_text(v) if isinstance(v, str) else f"{symbol(c)} = {value_text(v)}" for c, v in key.items()
+        value_text(v)
+        if isinstance(v, str) and v not in ("yes", "no")
+        else f"{symbol(c)}{': ' if isinstance(v, str) else ' = '}{value_text(v)}"
+        for c, v in key.items()
     ]
     return ", ".join(parts)

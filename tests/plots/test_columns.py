@@ -29,7 +29,7 @@ def table() -> pd.DataFrame:
 
 @pytest.mark.parametrize(
     ("cell", "expected"),
-    [("inf", math.inf), (np.int64(3), 3.0), (True, 1.0), ("tanh", "tanh"), (math.nan, None), (pd.NA, None)],
+    [("inf", math.inf), (np.int64(3), 3.0), (True, "yes"), ("tanh", "tanh"), (math.nan, None), (pd.NA, None)],
 )
 def test_plain(cell, expected):
     assert columns.plain(cell) == expected
