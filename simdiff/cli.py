@@ -59,6 +59,7 @@ overrides, with their defaults:
   precision=0.005  alpha=0.05  half width of the limit's 95% interval; chance to reject a correct theory
   max_trials=512  seed=0       at one size of one point
   dtype=auto                   or float32, mixed, float64
+  devices=null                 how many devices of this machine share the trials; null: all that JAX sees
   out=runs/NAME                the folder of the run: report.md, summary.csv, figures/, trials/, ...
   figure.kind=curves           or maps (figure.x=psi_n figure.y=model.psi_p) or none
   figure.spectrum=true         also the spectrum of the feature Gram matrix at every point

@@ -15,6 +15,7 @@ import pandas as pd
 from simdiff import theory
 from simdiff.collect import Study, collect, replay
 from simdiff.config import PARTS, PROBLEMS, build_problem
+from simdiff.engine import use_devices
 from simdiff.errors import InputError
 from simdiff.figures import check_figure, complexity_table, draw_all
 from simdiff.functions import activation_names
@@ -42,6 +43,7 @@ class Plan:
 
 def run(plan: Plan) -> None:
     """Simulate what is missing, then write tables, report and figures."""
+    use_devices(plan.setting("devices"))
     studies = _studies(plan)
     folder = RunFolder(str(plan.setting("out")))
     folder.trials()  # a damaged file shows now, not after an hour

@@ -49,7 +49,7 @@ PARTS: dict[str, dict[str, Callable]] = {
 }
 
 SETTINGS = (
-    *("problem", "theory", "sizes", "precision", "alpha", "seed", "max_trials", "dtype"),
+    *("problem", "theory", "sizes", "precision", "alpha", "seed", "max_trials", "dtype", "devices"),
     *("name", "out", "sweep", "figure", "experiment"),
 )
 """Entries that all points of a run share; every other entry is an argument of the problem."""

@@ -49,7 +49,7 @@ ALLOWED = {
         "problem",
         "errors",
     },
-    "commands": {"collect", "config", "figures", "progress", "report", "verbs"}
+    "commands": {"collect", "config", "engine", "figures", "progress", "report", "verbs"}
     | {"functions", "problem", "store", "theory", "validation", "errors"},
     "cli": {"commands", "config", "errors"},
     "__init__": {

@@ -1,9 +1,9 @@
 """Running trials: keys, compilation, batches, devices."""
 
-from simdiff.engine.devices import check_memory
+from simdiff.engine.devices import check_memory, use_devices
 from simdiff.engine.keys import check_seed, trial_keys
 from simdiff.engine.sizes import check_sizes, nudge
-from simdiff.engine.trials import batch_size, batches, prepare, run_trials
+from simdiff.engine.trials import batch_size, batches, launch_size, prepare, run_trials
 
 __all__ = [
     "batch_size",
@@ -11,8 +11,10 @@ __all__ = [
     "check_memory",
     "check_seed",
     "check_sizes",
+    "launch_size",
     "nudge",
     "prepare",
     "run_trials",
     "trial_keys",
+    "use_devices",
 ]

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from simdiff.engine.sharding import mapped
 from simdiff.problem import Inputs, Kernel
 
 _programs: dict[tuple, Callable] = {}
@@ -25,11 +26,14 @@ its run time as it is."""
 
 
 def program(kernel: Kernel, keys: jax.Array, inputs: Inputs, side_by_side: int) -> Callable:
-    """The compiled map of `kernel` over `keys`, `side_by_side` trials at a time under vmap."""
+    """The compiled map of `kernel` over `keys`, `side_by_side` trials at a time under vmap.
+
+    Keys that are split over devices make a program in which each device runs its own.
+    """
     arrays = jax.tree.map(jnp.asarray, inputs)
     shapes = tuple((leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(arrays))
     platform = next(iter(keys.devices())).platform
-    signature = (kernel, keys.shape, jax.tree.structure(arrays), shapes, side_by_side, platform)
+    signature = (kernel, keys.shape, jax.tree.structure(arrays), shapes, side_by_side, keys.sharding)
     with _guard:
         lock = _locks.setdefault(signature, threading.Lock())
     with lock:
@@ -45,7 +49,7 @@ def _compile(kernel: Kernel, keys: jax.Array, inputs: Inputs, side_by_side: int,
             return jax.lax.map(run, keys)
         return jax.lax.map(run, keys, batch_size=side_by_side)
 
-    lowered = jax.jit(batch).lower(keys, inputs)
+    lowered = jax.jit(mapped(batch, keys)).lower(keys, inputs)
     if platform != "cpu":
         return lowered.compile()
     try:

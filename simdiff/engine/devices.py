@@ -1,4 +1,4 @@
-"""What the devices of this machine can hold and how many trials run side by side on one."""
+"""Which devices of this machine trials run on, what these can hold, and how many trials fit at a time."""
 
 from __future__ import annotations
 
@@ -9,45 +9,103 @@ import jax
 import psutil
 import threadpoolctl
 
-from simdiff.errors import InputError
+from simdiff.errors import InputError, check_integer
 from simdiff.problem import Problem
 
 _SHARE = 0.8
 """Share of the free memory that trials may plan for."""
 
+_chosen: int | None = None
+
+_resident: dict[jax.Device, int] = {}
+"""Bytes that stay in use between batches: the least seen, for a plan may be made while a batch runs."""
+
+
+def use_devices(count: int | None) -> None:
+    """Compute on the first `count` local devices from now on; None: on all of them, the default.
+
+    JAX decides what the local devices are: the GPUs if it has any, else one CPU device, or as many simulated
+    ones as XLA_FLAGS=--xla_force_host_platform_device_count asks for. A trial's numbers
+    depend on it by rounding only.
+
+    Raises:
+        InputError: fewer than one, or more than there are.
+    """
+    global _chosen
+    there = jax.local_devices()
+    wanted = None if count is None else check_integer("devices", count, least=1)
+    if wanted is not None and wanted > len(there):
+        hint = f"this process sees {describe(tuple(there))}"
+        raise InputError("devices", count, f"an integer from 1 to {len(there)}, or null for all", hint)
+    _chosen = wanted
+
+
+def in_use() -> tuple[jax.Device, ...]:
+    """The devices that trials are spread over."""
+    return tuple(jax.local_devices()[:_chosen])
+
+
+def describe(devices: tuple[jax.Device, ...]) -> str:
+    """What trial rows say of their devices: "NVIDIA H200", or "8 x NVIDIA H200"."""
+    kinds = ", ".join(dict.fromkeys(device.device_kind for device in devices))
+    return kinds if len(devices) == 1 else f"{len(devices)} x {kinds}"
+
 
 def free_memory(device: jax.Device | None = None) -> int:
     """Bytes free on a device: its own account on accelerators, the machine's on CPU."""
-    device = device or jax.local_devices()[0]
+    device = device or in_use()[0]
     stats = device.memory_stats() if device.platform != "cpu" else None
     if stats and "bytes_limit" in stats:
-        return int(stats["bytes_limit"] - stats.get("bytes_in_use", 0))
+        used = int(stats.get("bytes_in_use", 0))
+        _resident[device] = min(used, _resident.get(device, used))
+        return int(stats["bytes_limit"]) - _resident[device]
     return int(psutil.virtual_memory().available)
 
 
+def room() -> float:
+    """Bytes that trials may plan for on each device; CPU devices share the memory of the machine."""
+    devices = in_use()
+    free = _SHARE * min(free_memory(device) for device in devices)
+    return free / len(devices) if devices[0].platform == "cpu" else free
+
+
 def check_memory(problem: Problem, d: int) -> None:
-    """Refuse a trial that does not fit, naming the size that would.
+    """Refuse a trial that does not fit, naming the largest size that would.
 
     Raises:
         InputError: before anything is computed.
     """
-    need, have = problem.memory(d), _SHARE * free_memory()
-    if need <= have:
-        return
-    fits = d
-    while fits > 1 and problem.memory(fits) > have:
-        fits = int(fits * 0.95)
-    hint = f"one trial needs {need / 2**30:.1f} GiB, {have / 2**30:.1f} GiB are at hand"
-    raise InputError("sizes", d, f"at most about {fits} for this problem here", hint)
+    need, have = problem.memory(d), room()
+    if need > have:
+        each = f" on each of {len(in_use())} devices" if len(in_use()) > 1 else ""
+        hint = f"one trial needs {need / 2**30:.1f} GiB, {have / 2**30:.1f} GiB are at hand{each}"
+        raise InputError("sizes", d, largest_size(problem, d, have), hint)
 
 
-def side_by_side(problem: Problem, d: int, batch: int) -> int:
-    """Trials under one vmap: all that fit on an accelerator; one on CPU, whose cores a trial fills."""
-    device = jax.local_devices()[0]
-    if device.platform == "cpu":
+def largest_size(problem: Problem, d: int, have: float) -> str:
+    """In words, the largest size below d whose trials need at most `have` bytes."""
+    if problem.only_size is not None or not problem.memory(d):
+        return "a smaller problem"
+    fits, fails = 0, d
+    while fails - fits > 1:
+        middle = (fits + fails) // 2
+        fits, fails = (middle, fails) if problem.memory(middle) <= have else (fits, middle)
+    return f"at most about {fits} for this problem here" if fits else "no size of this problem fits here"
+
+
+def side_by_side(problem: Problem, d: int, count: int) -> int:
+    """Trials under one vmap on a device that is given `count`: a divisor of it.
+
+    As many as fit on an accelerator; one on CPU, whose cores a trial fills.
+    """
+    if in_use()[0].platform == "cpu":
         return 1
-    need = max(1, problem.memory(d))
-    return max(1, min(batch, int(_SHARE * free_memory(device) / need)))
+    return largest_divisor(count, int(room() / max(1, problem.memory(d))))
+
+
+def largest_divisor(count: int, most: int) -> int:
+    """The largest divisor of `count` that is at most `most`, at least 1: groups without a remainder."""
+    return max(k for k in range(1, count + 1) if count % k == 0 and k <= max(1, most))
 
 
 def one_lapack_thread() -> contextlib.AbstractContextManager:
@@ -57,7 +115,7 @@ def one_lapack_thread() -> contextlib.AbstractContextManager:
     400 five to ten times slower; on an idle one a trial takes the same time with one thread as with two
     (two cores, jaxlib 0.10).
     """
-    if jax.local_devices()[0].platform != "cpu":
+    if in_use()[0].platform != "cpu":
         return contextlib.nullcontext()
     return _pools().limit(limits=1, user_api="blas")
 

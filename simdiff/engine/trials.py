@@ -11,13 +11,12 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 import pandas as pd
 
-from simdiff.engine.compilation import program, to_host
-from simdiff.engine.devices import check_memory, one_lapack_thread, side_by_side
+from simdiff.engine.devices import check_memory, describe, in_use, one_lapack_thread
 from simdiff.engine.keys import trial_keys
+from simdiff.engine.launch import Launch
 from simdiff.errors import InputError
 from simdiff.problem import Problem
 
@@ -40,22 +39,39 @@ _LARGE_TRIAL = 1e11
 _SMALL_TRIAL = 1e8
 
 
+def launch_size(problem: Problem, d: int) -> int:
+    """Trials started together: a batch, rounded up to a multiple of the devices.
+
+    How many trials a run asks for is decided in batches, which know of no devices; so a folder written
+    with some devices is continued, and read, with any others.
+    """
+    devices = len(in_use())
+    return -(-batch_size(problem, d) // devices) * devices
+
+
 def batches(problem: Problem, d: int, trials: Sequence[int]) -> list[list[int]]:
-    """The wanted trials, cut along the fixed grid of batches."""
-    size = batch_size(problem, d)
+    """The wanted trials, cut along the fixed grid of launches."""
+    size = launch_size(problem, d)
     groups: dict[int, list[int]] = {}
     for trial in sorted(set(trials)):
         groups.setdefault(trial // size, []).append(trial)
     return list(groups.values())
 
 
-def prepare(problem: Problem, d: int, seed: int, dtype: str = "auto") -> Any:
-    """Compile the program of this problem and size; cheap when that has been done."""
+def prepare(problem: Problem, d: int, seed: int, dtype: str = "auto") -> Launch:
+    """Compile the program of this problem and size; cheap when that has been done.
+
+    Returns:
+        A function of (keys, inputs) for `launch_size` keys.
+
+    Raises:
+        InputError: one trial does not fit in memory.
+    """
     check_memory(problem, d)
-    kernel, inputs = problem.kernel(d, dtype)
-    size = batch_size(problem, d)
-    keys = trial_keys(problem, d, seed, range(size))
-    return program(kernel, keys, inputs, side_by_side(problem, d, size))
+    size = launch_size(problem, d)
+    launch = Launch(problem, d, dtype, size)
+    launch.compile(trial_keys(problem, d, seed, range(size)), problem.kernel(d, dtype)[1])
+    return launch
 
 
 def run_trials(
@@ -66,20 +82,19 @@ def run_trials(
     Columns: point, d, trial, seed, [time], status, the metrics, duration (seconds a trial), device,
     platform, dtype. A non-finite metric gives the row the status "non-finite"; nothing is dropped.
     """
-    compiled = prepare(problem, d, seed, dtype)
+    launch, size = prepare(problem, d, seed, dtype), launch_size(problem, d)
     _, inputs = problem.kernel(d, dtype)
-    size = batch_size(problem, d)
-    device = jax.local_devices()[0]
     for group in batches(problem, d, trials):
         whole = range(group[0] // size * size, group[0] // size * size + size)
-        keys = trial_keys(problem, d, seed, whole)
+        arguments = launch.placed(trial_keys(problem, d, seed, whole), inputs)
+        inputs = arguments[1]  # on the devices from now on
         start = time.perf_counter()
         with one_lapack_thread():
-            metrics = to_host(compiled(keys, jax.tree.map(jax.numpy.asarray, inputs)))
+            metrics = launch(*arguments)
         seconds = (time.perf_counter() - start) / size
         frame = rows(problem, d, seed, list(whole), metrics)
         frame["duration"] = seconds
-        frame["device"], frame["platform"] = device.device_kind, device.platform
+        frame["device"], frame["platform"] = describe(launch.devices), launch.devices[0].platform
         frame["dtype"] = problem.arithmetic(dtype)
         yield frame[frame["trial"].isin(group)].reset_index(drop=True)
 

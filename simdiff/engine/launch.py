@@ -1,0 +1,74 @@
+"""One batch of trials on every device in use, with fewer side by side where memory runs out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from simdiff.engine.compilation import program, to_host
+from simdiff.engine.devices import describe, in_use, largest_divisor, largest_size, side_by_side
+from simdiff.engine.sharding import copied, split
+from simdiff.errors import InputError
+from simdiff.problem import Inputs, Problem
+
+_planned: dict[tuple, int] = {}
+"""Trials side by side on a device, by kernel, trials on a device and devices. Kept, so that a program
+compiled ahead is the one that runs, and so that memory runs out once only."""
+
+
+class Launch:
+    """`launch(keys, inputs)` is a NumPy array a metric: the trials of `keys` of one problem at one size."""
+
+    def __init__(self, problem: Problem, d: int, dtype: str, size: int) -> None:
+        self.devices = in_use()
+        self._problem, self._d = problem, d
+        self._kernel, _ = problem.kernel(d, dtype)
+        self._count = size // len(self.devices)
+        self._plan = (self._kernel, self._count, self.devices)
+        if self._plan not in _planned:
+            _planned[self._plan] = side_by_side(problem, d, self._count)
+
+    def compile(self, keys: jax.Array, inputs: Inputs) -> None:
+        """Compile the program of such arguments; cheap when that has been done."""
+        arguments = self.placed(keys, inputs)
+        self._with_less_memory(lambda: self._program(*arguments))
+
+    def __call__(self, keys: jax.Array, inputs: Inputs) -> dict[str, np.ndarray]:
+        """Run.
+
+        Raises:
+            InputError: memory runs out with one trial at a time.
+        """
+        arguments = self.placed(keys, inputs)
+        return self._with_less_memory(lambda: to_host(self._program(*arguments)(*arguments)))
+
+    def placed(self, keys: jax.Array, inputs: Inputs) -> tuple[jax.Array, Inputs]:
+        """Keys split over the devices, inputs on each; what is there already is not moved."""
+        return split(keys, self.devices), copied(inputs, self.devices)
+
+    def _program(self, keys: jax.Array, inputs: Inputs) -> Callable:
+        return program(self._kernel, keys, inputs, _planned[self._plan])
+
+    def _with_less_memory(self, action: Callable[[], Any]) -> Any:
+        """The action, again with fewer trials side by side each time that memory runs out."""
+        while True:
+            try:
+                return action()
+            except jax.errors.JaxRuntimeError as error:
+                if "RESOURCE_EXHAUSTED" not in str(error):
+                    raise
+                self._narrow(error)
+
+    def _narrow(self, error: Exception) -> None:
+        before, where = _planned[self._plan], describe(self.devices)
+        if before == 1:
+            hint = f"memory ran out with one trial at a time on {where}"
+            allowed = largest_size(self._problem, self._d, self._problem.memory(self._d) / 2)
+            raise InputError("sizes", self._d, allowed, hint) from error
+        _planned[self._plan] = largest_divisor(self._count, before // 2)
+        text = f"memory ran out on {where}: trials at d = {self._d} go on {_planned[self._plan]} side by side"
+        warnings.warn(f"{text} on a device instead of {before}", RuntimeWarning, stacklevel=2)

@@ -1,0 +1,46 @@
+"""Trials spread over devices: keys are split along the batch, inputs are copied to every device.
+
+A trial runs on one device from beginning to end, so devices exchange nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from simdiff.problem import Inputs
+
+_TRIALS = PartitionSpec("trials")
+_COPIES = PartitionSpec()
+
+
+def split(keys: jax.Array, devices: tuple[jax.Device, ...]) -> jax.Array:
+    """Keys in equal parts on the devices; one device is JAX's own default."""
+    if len(devices) == 1:
+        return keys
+    return jax.device_put(keys, NamedSharding(_mesh(devices), _TRIALS))
+
+
+def copied(inputs: Inputs, devices: tuple[jax.Device, ...]) -> Inputs:
+    """Inputs as arrays that every device holds."""
+    arrays = jax.tree.map(jnp.asarray, inputs)
+    if len(devices) == 1:
+        return arrays
+    return jax.device_put(arrays, NamedSharding(_mesh(devices), _COPIES))
+
+
+def mapped(batch: Callable, keys: jax.Array) -> Callable:
+    """`batch(keys, inputs)` run by each device on its own part of `keys`."""
+    if len(keys.devices()) == 1:
+        return batch
+    mesh = keys.sharding.mesh  # type: ignore[attr-defined]
+    # Loops of a kernel may start from constants, which the check of varying values would refuse.
+    return jax.shard_map(batch, mesh=mesh, in_specs=(_TRIALS, _COPIES), out_specs=_TRIALS, check_vma=False)
+
+
+def _mesh(devices: tuple[jax.Device, ...]) -> Mesh:
+    return Mesh(np.array(devices), ("trials",))
