@@ -15,7 +15,8 @@ from simdiff.complexity import best_ridge, sample_complexity  # noqa: E402
 from simdiff.diagnosis import diagnose  # noqa: E402
 from simdiff.errors import InputError  # noqa: E402
 from simdiff.problem import Metric, Problem  # noqa: E402
-from simdiff.problems import DenoisingScoreMatching, LinearSampling  # noqa: E402
+from simdiff.problems import DenoisingScoreMatching, EnsembleSampling, LinearSampling  # noqa: E402
+from simdiff.proxy import proxy_score  # noqa: E402
 from simdiff.regularisation import regularisation_path  # noqa: E402
 from simdiff.spectra import feature_eigenvalues, feature_spectrum  # noqa: E402
 from simdiff.stopping import best_stopping, time_scales  # noqa: E402
@@ -24,6 +25,7 @@ from simdiff.verbs import predict, simulate, validate  # noqa: E402
 
 __all__ = [
     "DenoisingScoreMatching",
+    "EnsembleSampling",
     "InputError",
     "LinearSampling",
     "Metric",
@@ -38,6 +40,7 @@ __all__ = [
     "functions",
     "models",
     "predict",
+    "proxy_score",
     "regularisation_path",
     "sample_complexity",
     "sampling",

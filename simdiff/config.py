@@ -14,11 +14,12 @@ from simdiff import data, models, sampling, trainers
 from simdiff.errors import InputError, check_choice
 from simdiff.imports import is_path, load_object
 from simdiff.problem import Problem
-from simdiff.problems import DenoisingScoreMatching, LinearSampling
+from simdiff.problems import DenoisingScoreMatching, EnsembleSampling, LinearSampling
 
 PROBLEMS: dict[str, type[Problem]] = {
     "denoising": DenoisingScoreMatching,
     "linear_sampling": LinearSampling,
+    "ensemble_sampling": EnsembleSampling,
 }
 
 PARTS: dict[str, dict[str, Callable]] = {
@@ -30,10 +31,14 @@ PARTS: dict[str, dict[str, Callable]] = {
         "Digits": data.Digits,
         "Patches": data.Patches,
         "Images": data.Images,
+        "PointMasses": data.PointMasses,
     },
     "model": {
         "RandomFeatures": models.RandomFeatures,
         "Linear": models.Linear,
+        "GaussianFeatures": models.GaussianFeatures,
+        "FourierFeatures": models.FourierFeatures,
+        "FunctionFeatures": models.FunctionFeatures,
     },
     "trainer": {
         "Ridge": trainers.Ridge,
@@ -45,6 +50,9 @@ PARTS: dict[str, dict[str, Callable]] = {
         "DDPM": sampling.DDPM,
         "ReverseSDE": sampling.ReverseSDE,
         "ProbabilityFlow": sampling.ProbabilityFlow,
+        "VariancePreserving": sampling.VariancePreserving,
+        "VarianceExploding": sampling.VarianceExploding,
+        "SquareRoot": sampling.SquareRoot,
     },
 }
 

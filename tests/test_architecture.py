@@ -13,6 +13,8 @@ ALLOWED = {
     "errors": set(),
     "imports": {"errors"},
     "draws": set(),
+    "proxy": {"errors"},
+    "distances": {"errors"},
     "problem": {"errors"},
     "functions": {"errors", "imports"},
     "buckets": set(),
@@ -21,8 +23,8 @@ ALLOWED = {
     "trainers": {"draws", "errors"},
     "problems": {"buckets", "data", "models", "sampling", "trainers"}
     | {"draws", "errors", "functions", "problem"},
-    "sampling": {"draws", "errors"},
-    "theory": {"errors", "imports", "problem"},
+    "sampling": {"draws", "errors", "proxy"},
+    "theory": {"errors", "imports", "problem", "proxy", "sampling"},
     "engine": {"errors", "problem"},
     "validation": {"errors"},
     "store": {"errors"},
@@ -53,7 +55,7 @@ ALLOWED = {
     | {"functions", "problem", "store", "theory", "validation", "errors"},
     "cli": {"commands", "config", "errors"},
     "__init__": {
-        *("complexity", "data", "diagnosis", "errors", "functions", "models", "problem", "problems"),
+        *("complexity", "data", "diagnosis", "errors", "functions", "models", "problem", "problems", "proxy"),
         *("regularisation", "sampling", "spectra", "stopping", "trainers", "validation", "verbs"),
     },
 }

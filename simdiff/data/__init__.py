@@ -5,6 +5,7 @@ from simdiff.data.gaussian import Gaussian, PowerLaw
 from simdiff.data.hidden_manifold import HiddenManifold
 from simdiff.data.images import Digits, Images, Patches
 from simdiff.data.linear_manifold import LinearManifold
+from simdiff.data.point_masses import PointMasses
 from simdiff.data.points import PointSet
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Images",
     "LinearManifold",
     "Patches",
+    "PointMasses",
     "PointSet",
     "PowerLaw",
     "Sampler",

@@ -16,6 +16,8 @@ from simdiff.errors import InputError, check_choice
 from simdiff.imports import is_path, load_object
 
 BUILT_IN = {
+    "effective_dynamics": "simdiff.theory.effective_dynamics:predict",
+    "effective_dynamics_first_order": "simdiff.theory.effective_dynamics:first_order",
     "gaussian_equivalence": "simdiff.theory.gaussian_equivalence:predict",
     "gradient_flow": "simdiff.theory.gradient_flow:predict",
     "linear_denoiser": "simdiff.theory.linear_denoiser:predict",
