@@ -22,7 +22,7 @@ LINE = simdiff.EnsembleSampling(PointMasses([-1.0, 0.0, 1.0]), GaussianFeatures(
 PLANE = simdiff.EnsembleSampling(
     PointMasses([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.2]]), FourierFeatures(3, 2), SCHEDULE, Ridge(0.05)
 )
-MODELS = 1000
+MODELS = 700
 
 
 @functools.cache
