@@ -13,7 +13,7 @@ from simdiff.data.base import DiagonalSampler
 from simdiff.draws import normal_rows
 from simdiff.problems.eigenmodes import Eigenmodes, eigenmodes
 from simdiff.problems.trial import full_precision
-from simdiff.sampling import Limit, Steps, generate, spectral_functions
+from simdiff.sampling import Limit, Steps, Training, generate, spectral_functions
 from simdiff.sampling.recursion import SpectralFunctions, shrinkage
 
 PerTime = Float[Array, " t"]
@@ -57,12 +57,8 @@ class SamplingKernel:
     @full_precision
     def __call__(self, key: Array, inputs: dict[str, Any]) -> dict[str, Array]:
         """Train, then measure: (times,) arrays, or scalars without early stopping."""
-        keys = Keys(*(jax.random.fold_in(key, stream) for stream in range(len(Keys._fields))))
-        frame = self.sampler.frame(keys.frame, inputs["data"])
-        x = self._rows(keys.samples, frame, inputs["n"])
-        modes, mean = self._decompose(x, inputs["n"])
-        at = spectral_functions(inputs["plan"], inputs["training"], modes.values)
-        trained = Trained(self.sampler.eigenvalues(frame), mean, modes, at)
+        keys, frame, x = self._training_set(key, inputs)
+        trained = self._train(frame, *self._decompose(x, inputs["n"]), inputs["plan"], inputs["training"])
         metrics = self._measured(trained)
         if self.bias:
             metrics["mean"] = jnp.mean(_sampled_mean(trained) ** 2, axis=1)
@@ -86,17 +82,26 @@ class SamplingKernel:
 
         The training set is that of `__call__`; one eigendecomposition serves all.
         """
-        keys = Keys(*(jax.random.fold_in(key, stream) for stream in range(len(Keys._fields))))
-        frame = self.sampler.frame(keys.frame, inputs["data"])
-        modes, mean = self._decompose(self._rows(keys.samples, frame, inputs["n"]), inputs["n"])
-        s = self.sampler.eigenvalues(frame)
+        _, frame, x = self._training_set(key, inputs)
+        modes, mean = self._decompose(x, inputs["n"])
 
         def measure(ridge: Array) -> dict[str, Array]:
             training = inputs["training"]._replace(ridge=ridge)
-            at = spectral_functions(inputs["plan"], training, modes.values)
-            return self._measured(Trained(s, mean, modes, at))
+            return self._measured(self._train(frame, modes, mean, inputs["plan"], training))
 
         return jax.lax.map(measure, inputs["ridges"])
+
+    def _training_set(self, key: Array, inputs: dict[str, Any]) -> tuple[Keys, Any, Float[Array, "r d"]]:
+        """A trial's streams, its frame and its samples."""
+        keys = Keys(*(jax.random.fold_in(key, stream) for stream in range(len(Keys._fields))))
+        frame = self.sampler.frame(keys.frame, inputs["data"])
+        return keys, frame, self._rows(keys.samples, frame, inputs["n"])
+
+    def _train(
+        self, frame: Any, modes: Eigenmodes, mean: Float[Array, " d"], plan: Steps | Limit, training: Training
+    ) -> Trained:
+        at = spectral_functions(plan, training, modes.values)
+        return Trained(self.sampler.eigenvalues(frame), mean, modes, at)
 
     def _measured(self, trained: Trained) -> dict[str, PerTime]:
         return losses(trained) | (divergences(trained) if self.kl else {})
