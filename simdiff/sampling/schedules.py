@@ -124,23 +124,35 @@ class DDPM(Schedule):
 
 
 @dataclasses.dataclass(frozen=True)
-class ReverseSDE(Schedule):
-    """The reverse SDE in `steps` equal steps of time from `horizon` to 0.
-
-    method is "euler" (Euler-Maruyama) or "exponential" (the linear drift and its noise exactly, the
-    score frozen over a step). Both have an error of first order in the step.
-    """
+class EvenSteps(Schedule):
+    """`steps` equal steps of time from `horizon` to 0, each taken by `method`, "euler" or "exponential"."""
 
     steps: int = 1000
     horizon: float = 5.0
     method: str = "exponential"
 
     def __post_init__(self) -> None:
-        _check_grid(self)
+        object.__setattr__(self, "steps", check_integer("schedule.steps", self.steps, least=1))
+        object.__setattr__(self, "horizon", check_number("schedule.horizon", self.horizon, above=0))
+        check_choice("schedule.method", self.method, ("euler", "exponential"))
+
+    def grid(self) -> tuple[np.ndarray, np.ndarray, float]:
+        """Levels (a, h) at the start of every step, the noisiest first, and the step."""
+        times = self.horizon * np.arange(self.steps, 0, -1) / self.steps
+        return *_level(times), self.horizon / self.steps
+
+
+@dataclasses.dataclass(frozen=True)
+class ReverseSDE(EvenSteps):
+    """The reverse SDE in equal steps of time.
+
+    method is "euler" (Euler-Maruyama) or "exponential" (the linear drift and its noise exactly, the
+    score frozen over a step). Both have an error of first order in the step.
+    """
 
     def plan(self) -> Steps:
         """The steps, the last of them with noise too."""
-        a, h, dt = _grid(self)
+        a, h, dt = self.grid()
         if self.method == "euler":
             keep, push, noise = 1.0 + dt, -2.0 * dt / np.sqrt(h), math.sqrt(2.0 * dt)
         else:
@@ -150,43 +162,23 @@ class ReverseSDE(Schedule):
 
 
 @dataclasses.dataclass(frozen=True)
-class ProbabilityFlow(Schedule):
-    """The probability-flow ODE in `steps` equal steps of time from `horizon` to 0.
+class ProbabilityFlow(EvenSteps):
+    """The probability-flow ODE in equal steps of time.
 
     method is "euler", with an error of first order in the step, or "exponential", which is exact for a
     constant noise prediction (DDIM). Its error is of order log(steps) / steps: its variable sqrt(h) / a
     varies like sqrt(t), and the steps next to t = 0 add the logarithm.
     """
 
-    steps: int = 1000
-    horizon: float = 5.0
-    method: str = "exponential"
-
-    def __post_init__(self) -> None:
-        _check_grid(self)
-
     def plan(self) -> Steps:
         """The steps; none has noise."""
-        a, h, dt = _grid(self)
+        a, h, dt = self.grid()
         if self.method == "euler":
             keep, push = np.full_like(h, 1.0 + dt), -dt / np.sqrt(h)
         else:
             keep = np.full_like(h, math.exp(dt))
             push = np.sqrt(np.append(h[1:], 0.0)) - keep * np.sqrt(h)
         return Steps(a, h, keep, push, np.zeros_like(h))
-
-
-def _check_grid(schedule: ReverseSDE | ProbabilityFlow) -> None:
-    object.__setattr__(schedule, "steps", check_integer("schedule.steps", schedule.steps, least=1))
-    horizon = check_number("schedule.horizon", schedule.horizon, above=0)
-    object.__setattr__(schedule, "horizon", horizon)
-    check_choice("schedule.method", schedule.method, ("euler", "exponential"))
-
-
-def _grid(schedule: ReverseSDE | ProbabilityFlow) -> tuple[np.ndarray, np.ndarray, float]:
-    """Levels at the start of every step, the noisiest first, and the step."""
-    times = schedule.horizon * np.arange(schedule.steps, 0, -1) / schedule.steps
-    return *_level(times), schedule.horizon / schedule.steps
 
 
 def _level(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
