@@ -359,6 +359,16 @@ def test_experiments_build(name):
     assert len({problem.digest() for problem in problems}) == len(problems)
 
 
+def test_a_problem_gets_the_arguments_that_were_named_and_its_own_defaults_else():
+    default = build_problem(plan("problem=linear_sampling").base)
+    assert default == simdiff.LinearSampling()  # not the ridge that config.yaml has for denoising
+    words = ("trainer=ridge", "trainer.ridge=0.2", "schedule=ddpm", "schedule.steps=7")
+    named = build_problem(plan("problem=linear_sampling", *words).base)
+    assert (named.trainer, named.schedule) == (simdiff.trainers.Ridge(0.2), simdiff.sampling.DDPM(7))
+    without = build_problem(plan("experiment=linear_kl", "trainer=none", "psi_n=4").base)
+    assert without.trainer is None
+
+
 def test_overrides_win_over_an_experiment():
     whole = plan("experiment=gaussian_learning_curve")
     assert len(whole.points) == 27

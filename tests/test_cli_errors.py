@@ -109,6 +109,14 @@ CASES = {
         "problem: got 'math:pi'; allowed: a subclass of simdiff.Problem",
     ),
     "problem argument": ("run problem=own_problem:Mean levle=3", "got 'levle=3'.*did you mean 'level'"),
+    "argument of another problem": (
+        "run problem=linear_sampling m=4",
+        r"override: got 'm=4'; allowed: arguments of the problem \(data, trainer, schedule, psi_n",
+    ),
+    "argument of another problem, swept": (
+        "run -m problem=linear_sampling t=1,2",
+        "got 't=1,2'; allowed: arg",
+    ),
     "problem's own error": ("run problem=picky:Picky size=-2", "Picky: got .*size must be positive"),
     "problem without an argument": ("run problem=picky:Picky", "size: got 'nothing'; allowed: a value"),
     "problem with a taken name": (

@@ -14,7 +14,8 @@ import pytest
 
 import simdiff
 from simdiff import cli
-from simdiff.figures import _lines, complexity_table, dense_values, theory_table, threshold_marks
+from simdiff.config import build_problem
+from simdiff.figures import _in_steps, _lines, complexity_table, dense_values, theory_table, threshold_marks
 from simdiff.trainers import Ridge
 from simdiff.verbs import make_study
 
@@ -43,6 +44,21 @@ def test_lines_are_the_theory_for_every_other_value():
     )
     row = found[(found["psi_n"] == 1.75) & (found["m"] == "inf") & (found["metric"] == "test")]
     assert row["theory"].item() == pytest.approx(study.predictions[0]["test"], rel=1e-9)
+
+
+def test_an_optimiser_has_an_axis_of_steps_and_a_dense_line_along_it():
+    some = points(
+        "trainer=optax", "trainer.name=sgd", "trainer.steps=100", "trainer.records=3", "model.psi_p=1"
+    )
+    dense = _lines(some, "time", 9)
+    own = simdiff.predict(build_problem(some[0]))["test"]
+    test = dense[dense["metric"] == "test"].set_index("time")["theory"]
+    assert len(test) == 9
+    assert test.loc[[1.0, 10.0, 100.0]].tolist() == pytest.approx(own.tolist(), rel=1e-6)
+    shown, along, axis = _in_steps(some, dense, dense)
+    assert (axis, "time" in shown, "step" in along) == ("step", False, True)
+    flow = points("trainer=gradient_flow")
+    assert _in_steps(flow, dense, None) == (dense, None, "time")
 
 
 def test_one_value_has_no_line():

@@ -31,6 +31,7 @@ def test_names():
     assert labels.axis_name("my.own_knob") == "own knob"
     assert labels.metric_name("memorization") == "memorization error"
     assert labels.key_text({"m": math.inf, "model.activation": "tanh"}) == r"$m$ = $\infty$, tanh"
+    assert labels.key_text({"data.twin": "yes"}) == "Gaussian twin: yes"
 
 
 @pytest.mark.parametrize(
