@@ -16,8 +16,9 @@ from scipy.linalg import eigh_tridiagonal
 
 _MOST_NODES = 256
 _LEAST_NODES = 16
-RESOLVED = 256
-"""Nodes with which features' spectra show no gaps between the atoms at psi_n, psi_p <= 64; 64 are too few."""
+RESOLVED = 255
+"""Nodes with which features' spectra show no gaps between the atoms at psi_n, psi_p <= 64; 64 are too few.
+With the atom at 0 they are 256, a length to which spectra are padded."""
 
 
 @functools.lru_cache(maxsize=4096)
