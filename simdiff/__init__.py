@@ -12,6 +12,7 @@ _jax.config.update("jax_enable_x64", True)
 
 from simdiff import data, functions, models, sampling, trainers  # noqa: E402
 from simdiff.complexity import best_ridge, sample_complexity  # noqa: E402
+from simdiff.densities import learned_density  # noqa: E402
 from simdiff.diagnosis import diagnose  # noqa: E402
 from simdiff.errors import InputError  # noqa: E402
 from simdiff.problem import Metric, Problem  # noqa: E402
@@ -38,6 +39,7 @@ __all__ = [
     "feature_eigenvalues",
     "feature_spectrum",
     "functions",
+    "learned_density",
     "models",
     "predict",
     "proxy_score",

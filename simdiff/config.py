@@ -39,6 +39,8 @@ PARTS: dict[str, dict[str, Callable]] = {
         "GaussianFeatures": models.GaussianFeatures,
         "FourierFeatures": models.FourierFeatures,
         "FunctionFeatures": models.FunctionFeatures,
+        "LazyNetwork": models.LazyNetwork,
+        "WideNetwork": models.WideNetwork,
     },
     "trainer": {
         "Ridge": trainers.Ridge,
@@ -58,7 +60,7 @@ PARTS: dict[str, dict[str, Callable]] = {
 
 SETTINGS = (
     *("problem", "theory", "sizes", "precision", "alpha", "seed", "max_trials", "dtype", "devices"),
-    *("name", "out", "sweep", "figure", "experiment"),
+    *("launcher", "compilation_cache", "name", "out", "sweep", "figure", "experiment"),
 )
 """Entries that all points of a run share; every other entry is an argument of the problem."""
 

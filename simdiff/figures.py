@@ -21,6 +21,7 @@ import pandas as pd
 from simdiff.collect import Study
 from simdiff.complexity import check_arguments, sample_complexity
 from simdiff.config import build_problem
+from simdiff.ensemble_figures import check_ensembles, draw_learned_densities, draw_target_fields
 from simdiff.errors import InputError, check_choice, check_integer
 from simdiff.plots import columns
 from simdiff.plots.complexity import draw_complexity
@@ -74,6 +75,10 @@ def draw_all(
         drawn["maps"] = _draw_maps(points, wanted, summary)
     if wanted["spectrum"]:
         drawn["spectrum"] = _draw_spectra(studies)
+    if wanted["density"]["models"]:
+        drawn["densities"] = draw_learned_densities(studies, _labels(studies), wanted["density"])
+    if wanted["fields"]:
+        drawn["fields"] = draw_target_fields(studies, wanted["fields"])
     if complexity is not None:
         drawn["sample_complexity"] = draw_complexity(complexity, x=wanted["x"], series=wanted["series"])
     precision = studies[0].rule.precision
@@ -103,6 +108,7 @@ def check_figure(wanted: Mapping[str, Any], studies: Sequence[Study]) -> None:
         _check_map(wanted["x"], wanted["y"], problems)
     if wanted["spectrum"] and not all(isinstance(p, DenoisingScoreMatching) for p in problems):
         raise InputError("figure.spectrum", True, "false", "only problem=denoising has a feature spectrum")
+    check_ensembles(wanted, studies)
     if asks_complexity(wanted):
         _check_complexity(wanted, studies[0])
 
@@ -169,18 +175,18 @@ def _complexity_row(config: Mapping[str, Any], asked: Mapping[str, Any], sought:
     return kept | first | {"sample_complexity": result.pop("psi_n")} | result
 
 
+def _labels(studies: Sequence[Study]) -> list[str]:
+    """For every study the parameters in which it differs from others."""
+    flat = [_scalars(study.problem) for study in studies]
+    names = sorted({name for each in flat for name, value in each.items() if value != flat[0].get(name)})
+    return [key_text({name: each[name] for name in names if name in each}) for each in flat]
+
+
 def _draw_spectra(studies: Sequence[Study]) -> Any:
     """The spectrum of every point, of theory and of one trial at the largest size."""
-    problems = [study.problem for study in studies]
-    varying = [
-        {name for name, value in _scalars(problem).items() if value != _scalars(problems[0]).get(name)}
-        for problem in problems
-    ]
-    names = sorted(set().union(*varying))
     shown = []
-    for study in studies:
-        law, flat = feature_spectrum(study.problem), _scalars(study.problem)
-        label = key_text({name: flat[name] for name in names if name in flat})
+    for study, label in zip(studies, _labels(studies), strict=True):
+        law = feature_spectrum(study.problem)
         assert isinstance(study.problem, DenoisingScoreMatching)  # checked before the run
         values = feature_eigenvalues(study.problem, study.sizes[-1], 1, study.seed)
         shown.append(SpectrumPanel(label, *law.density_on_grid(400, log=True), law.atoms, law.edges, values))
@@ -303,11 +309,11 @@ def _at_times(problem: Problem, value: Any) -> list[tuple[dict[str, float], floa
 
 
 def dense_values(name: str, values: Sequence[float], grid: int) -> list[float]:
-    """`grid` values from the least to the greatest; logarithmic over more than a decade; whole for m."""
+    """`grid` values from the least to the greatest; logarithmic over a decade and more; whole for m, P."""
     low, high = min(values), max(values)
     spaced = np.geomspace if low > 0 and high > 10 * low else np.linspace
     dense = spaced(low, high, grid)
-    if name == "m":
+    if name in ("m", "P"):
         return sorted({int(v) for v in np.rint(dense)})
     return sorted({*dense[1:-1].tolist(), *map(float, values)})
 

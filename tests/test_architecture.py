@@ -29,7 +29,8 @@ ALLOWED = {
     "validation": {"errors"},
     "store": {"errors"},
     "plots": {"errors"},
-    "report": {"errors", "plots"},
+    "wording": {"plots"},
+    "report": {"errors", "plots", "wording"},
     "config": {"data", "models", "sampling", "trainers", "problems", "problem", "errors", "imports"},
     "collect": {"engine", "theory", "validation", "problem", "errors"},
     "verbs": {"collect", "engine", "theory", "validation", "problem", "errors"},
@@ -39,9 +40,12 @@ ALLOWED = {
     "progress": {"collect", "engine"},
     "regularisation": {"engine", "problems", "errors"},
     "spectra": {"engine", "problems", "theory", "errors"},
+    "densities": {"distances", "problems", "sampling", "theory", "errors"},
+    "ensemble_figures": {"collect", "densities", "plots", "problems", "proxy", "sampling", "errors"},
     "figures": {
         "collect",
         "complexity",
+        "ensemble_figures",
         "problems",
         "spectra",
         "config",
@@ -51,15 +55,30 @@ ALLOWED = {
         "problem",
         "errors",
     },
-    "commands": {"collect", "config", "engine", "figures", "progress", "report", "verbs"}
+    "commands": {"collect", "config", "engine", "figures", "progress", "report", "verbs", "wording"}
     | {"functions", "problem", "store", "theory", "validation", "errors"},
-    "cli": {"commands", "config", "errors"},
+    "composition": {"commands", "config", "errors"},
+    "launchers": {"errors"},
+    "cluster": {"collect", "commands", "composition", "launchers", "store", "errors"},
+    "cli": {"cluster", "commands", "composition", "errors"},
     "__init__": {
-        *("complexity", "data", "diagnosis", "errors", "functions", "models", "problem", "problems", "proxy"),
-        *("regularisation", "sampling", "spectra", "stopping", "trainers", "validation", "verbs"),
+        *(
+            "complexity",
+            "data",
+            "densities",
+            "diagnosis",
+            "errors",
+            "functions",
+            "models",
+            "problem",
+            "problems",
+        ),
+        *("proxy", "regularisation", "sampling", "spectra", "stopping", "trainers", "validation", "verbs"),
     },
 }
-HOMES = {"hydra": {"cli"}, "omegaconf": {"cli"}, "pyarrow": {"store"}, "matplotlib": {"plots"}}
+HOMES = {name: {"composition", "launchers"} for name in ("hydra", "omegaconf")}
+HOMES |= {"hydra_plugins": {"launchers"}, "submitit": {"launchers"}}
+HOMES |= {"pyarrow": {"store"}, "matplotlib": {"plots"}}
 HOMES |= {"sklearn": {"data"}}
 
 

@@ -12,7 +12,22 @@ import numpy as np
 
 from simdiff.errors import InputError, check_number
 
-_ALLOWED = "a list of points in R^D, two different ones or more, or the path of a .npy or .csv file of them"
+NAMED: dict[str, np.ndarray] = {
+    "line": np.array([[-1.0], [0.0], [1.0]]),
+    "square": np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]]),
+    "hexagon": np.stack([np.cos(np.arange(6) * np.pi / 3), np.sin(np.arange(6) * np.pi / 3)], axis=1).round(
+        12
+    ),
+    "diagonal": np.stack([np.linspace(-1.0, 1.0, 6)] * 2, axis=1),
+    "corner": np.array([[-1.0, -1.0], [-1.0, 0.0], [-1.0, 1.0], [0.0, -1.0], [0.5, -1.0], [1.0, -1.0]]),
+    "scattered": np.array([[-1.0, -1.0], [-0.9, 1.0], [-0.3, 0.2], [0.1, -0.1], [0.2, -0.1], [0.9, 0.7]]),
+}
+"""Point sets that have a name."""
+
+_ALLOWED = (
+    "a list of points in R^D, two different ones or more, the path of a .npy or .csv file of them, "
+    f"or one of {', '.join(NAMED)}"
+)
 
 
 @dataclasses.dataclass(frozen=True, init=False)
@@ -24,7 +39,8 @@ class PointMasses:
 
     Args:
         points: M points in R^D, as an (M, D) array or nested lists, or M numbers (D = 1); or the path of a
-            .npy file, or of a .csv file without a header, that holds them, a row a point.
+            .npy file, or of a .csv file without a header, that holds them, a row a point; or a name
+            of `NAMED`.
         weights: M numbers > 0, scaled to sum 1; None for equal weights.
         angle: the points are turned by this angle, in radians, in the plane of their first two coordinates.
 
@@ -34,15 +50,32 @@ class PointMasses:
 
     points: tuple[tuple[float, ...], ...]
     weights: tuple[float, ...]
+    angle: float
+    name: str
 
     def __init__(self, points: Any, weights: Sequence[float] | None = None, angle: float = 0.0) -> None:
-        array = _turned(_matrix(points), check_number("data.angle", angle))
+        array = _matrix(points)
+        angle = check_number("data.angle", angle)
+        if angle and array.shape[1] < 2:
+            raise InputError("data.angle", angle, "0 for points on a line")
         merged, masses = _merged(array, _masses(weights, len(array)))
         if len(merged) < 2:
             hint = "a single point has no gaps to fill"
             raise InputError("data.points", f"{len(merged)} different points", _ALLOWED, hint)
         object.__setattr__(self, "points", tuple(tuple(row) for row in merged.tolist()))
         object.__setattr__(self, "weights", tuple(masses.tolist()))
+        object.__setattr__(self, "angle", angle)
+        object.__setattr__(self, "name", points if isinstance(points, str) and points in NAMED else "")
+
+    def description(self) -> dict[str, Any]:
+        """The fields, the points by their name where they have one."""
+        points = self.name or [list(row) for row in self.points]
+        return {
+            "type": type(self).__name__,
+            "points": points,
+            "weights": list(self.weights),
+            "angle": self.angle,
+        }
 
     @property
     def dimension(self) -> int:
@@ -50,8 +83,8 @@ class PointMasses:
         return len(self.points[0])
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
-        """(points (M, D), weights (M,)), float64."""
-        return np.array(self.points), np.array(self.weights)
+        """(points (M, D), turned, weights (M,)), float64."""
+        return _turned(np.array(self.points), self.angle), np.array(self.weights)
 
     @property
     def least_distance(self) -> float:
@@ -63,6 +96,8 @@ class PointMasses:
 
 def _matrix(points: Any) -> np.ndarray:
     """The points as a finite (M, D) array."""
+    if isinstance(points, str) and points in NAMED:
+        return NAMED[points]
     if isinstance(points, (str, Path)):
         points = _read(Path(points))
     try:
@@ -103,8 +138,6 @@ def _masses(weights: Sequence[float] | None, count: int) -> np.ndarray:
 def _turned(points: np.ndarray, angle: float) -> np.ndarray:
     if angle == 0.0:
         return points
-    if points.shape[1] < 2:
-        raise InputError("data.angle", angle, "0 for points on a line")
     c, s = math.cos(angle), math.sin(angle)
     turned = points.copy()
     turned[:, 0], turned[:, 1] = c * points[:, 0] - s * points[:, 1], s * points[:, 0] + c * points[:, 1]

@@ -20,32 +20,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from simdiff.errors import InputError, check_choice, check_integer, check_number
 from simdiff.imports import is_path, load_object
-
-TARGETS = ("denoiser", "score")
-Span = Float[Array | np.ndarray, "2"]
-Coordinates = tuple[Array, ...]
-Evaluate = Callable[[Coordinates], Coordinates]
-"""D coordinates (n,) each -> O outputs (n,) each. Apart, because compiled loops over an (n, 2) array take
-eight times as long (float32, 10 x 10 features, XLA on CPU)."""
+from simdiff.models.score_model import TARGETS, Burden, Coordinates, Evaluate, ScoreModel, Span
 
 
-class FeatureLibrary(abc.ABC):
-    """A set of features; concrete ones are frozen dataclasses, hashable, and pure JAX when called.
-
-    `target` says what W phi is: the "denoiser" (an estimate of x_0) or the "score".
-    """
-
-    target: str
-
-    @property
-    @abc.abstractmethod
-    def grain(self) -> tuple[float, float]:
-        """Lengths below which products of two features are smooth: in x, and in time per t_max - t_min."""
+class FeatureLibrary(ScoreModel):
+    """A set of features, pure JAX when called; a trained model is its weights W, and W phi its output."""
 
     @abc.abstractmethod
     def count(self, dimension: int) -> int:
@@ -55,9 +38,29 @@ class FeatureLibrary(abc.ABC):
     def features(self, x: Float[Array, "n D"], t: Float[Array, " n"], span: Span) -> Float[Array, "n F"]:
         """phi at every pair (x, t)."""
 
-    @abc.abstractmethod
-    def at(self, weights: Float[Array, "O F"], t: Float[Array, ""], span: Span) -> Evaluate:
-        """The model W phi(., t) at one time."""
+    def check(self, dimension: int) -> None:
+        """Whether the features can be counted."""
+        self.count(dimension)
+
+    def summary(self, dimension: int) -> str:
+        """F."""
+        return f"the models have F = {self.count(dimension)}"
+
+    def burden(self, rows: int, dimension: int, steps: int) -> Burden:
+        """Features of all draws, and the smaller normal equations."""
+        F = self.count(dimension)
+        side = min(rows, F)
+        return Burden(8 * (3 * rows * F + 3 * side**2), 2.0 * rows * F * side + side**3, 8.0 * F)
+
+    def fit(self, key: Array, pairs: Any, training: Any, span: Span) -> Float[Array, "O F"]:
+        """The weights; nothing random."""
+        return training.features(self.features(pairs.x, pairs.t, span), pairs.y, pairs.weights)
+
+    def values(
+        self, fitted: Float[Array, "O F"], x: Float[Array, "n D"], t: Float[Array, " n"], span: Span
+    ) -> Float[Array, "n O"]:
+        """W phi."""
+        return self.features(x, t, span) @ fitted.T
 
 
 class ProductFeatures(FeatureLibrary):
@@ -80,11 +83,14 @@ class ProductFeatures(FeatureLibrary):
 
     def features(self, x: Float[Array, "n D"], t: Float[Array, " n"], span: Span) -> Float[Array, "n F"]:
         """Outer products, the features of time running fastest."""
-        table = jnp.ones((x.shape[0], 1), x.dtype)
-        axes = [self.along(x[:, i]) for i in range(x.shape[1])]
-        for factors in (*axes, self.in_time(t.astype(x.dtype), span)):
-            table = (table[:, :, None] * jnp.stack(factors, axis=1)[:, None, :]).reshape(x.shape[0], -1)
-        return table
+        return _products(self.factors(x, t, span))
+
+    def factors(
+        self, x: Float[Array, "n D"], t: Float[Array, " n"], span: Span
+    ) -> tuple[Float[Array, "n X"], Float[Array, "n T"]]:
+        """The features of place, x_count^D of them, and of time, whose products the features are."""
+        axes = [jnp.stack(self.along(x[:, i]), axis=1) for i in range(x.shape[1])]
+        return _products(axes), jnp.stack(self.in_time(t.astype(x.dtype), span), axis=1)
 
     def at(self, weights: Float[Array, "O F"], t: Float[Array, ""], span: Span) -> Evaluate:
         """Sums over the features of time once, and over those of the coordinates at every x."""
@@ -99,6 +105,14 @@ class ProductFeatures(FeatureLibrary):
             return tuple(contract(row.reshape(shape), axes) for row in rest)
 
         return evaluate
+
+
+def _products(tables: Sequence[Array]) -> Array:
+    """Products of one column of every table (n, .), those of the last one running fastest."""
+    first, *rest = tables
+    for table in rest:
+        first = (first[:, :, None] * table[:, None, :]).reshape(len(table), -1)
+    return first
 
 
 def contract(coefficients: Array, axes: Sequence[Sequence[Array]]) -> Array:

@@ -21,6 +21,9 @@ AXES: dict[str, str] = {
     "trainer.batch": "batch size",
     "model.activation": "activation",
     "d": r"dimension $d$",
+    "P": "training draws $P$",
+    "schedule.t_min": r"smallest time $t_{\min}$",
+    "data.angle": "angle of the data",
 }
 
 SYMBOLS: dict[str, str] = {
@@ -34,6 +37,9 @@ SYMBOLS: dict[str, str] = {
     "trainer.learning_rate": r"$\eta$",
     "data.twin": "Gaussian twin",
     "d": r"$d$",
+    "P": r"$P$",
+    "schedule.t_min": r"$t_{\min}$",
+    "data.points": "points",
 }
 
 METRICS: dict[str, str] = {
@@ -46,6 +52,9 @@ METRICS: dict[str, str] = {
     "test_orthogonal": r"test error $\perp$ manifold",
     "kl_sampled_target": r"KL(sampled $\Vert$ target) / $d$",
     "kl_target_sampled": r"KL(target $\Vert$ sampled) / $d$",
+    "gap": "share of samples in gaps",
+    "nearest": "squared distance to the data",
+    "spread": "spread of the samples",
     "covariance": "error of the sampled covariance",
 }
 

@@ -14,8 +14,9 @@ Sources: arXiv 2504.12532 (conventions); Song et al., arXiv 2011.13456 (VP); Kar
 from __future__ import annotations
 
 import abc
+import copy
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -39,6 +40,13 @@ class Diffusion(abc.ABC):
 
     t_min: float
     t_max: float
+
+    def between(self, t_min: Any, t_max: Any) -> Self:
+        """The same process between other times, unchecked: numbers, or values that JAX traces."""
+        other = copy.copy(self)
+        object.__setattr__(other, "t_min", t_min)
+        object.__setattr__(other, "t_max", t_max)
+        return other
 
     @abc.abstractmethod
     def level(self, t: Times) -> Level:

@@ -6,6 +6,7 @@ samples are, never on a grid; blocks of models and samples keep the memory small
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -61,38 +62,40 @@ def euler_flow(
 
 def sample_models(
     library: Any,
-    weights: Float[Array, "G O F"],
+    weights: Any,
     steps: FlowSteps,
     span: Array,
     key: Array,
     samples: int,
     first: Array | int = 0,
 ) -> Float[Array, "G n O"]:
-    """`samples` samples of each of G models W phi, in the arithmetic of `weights`; pure JAX, to be jitted.
+    """`samples` samples of each of G models, in the arithmetic of `weights`; pure JAX, to be jitted.
 
     Model i uses the random numbers of (key, first + i); the block sizes do not change them.
 
     Args:
-        library: a feature library (`at`, `target`).
-        weights: W of every model.
+        library: a family of models (`at`, `target`).
+        weights: what training left: W of every model, or a pytree whose first array is (G, O, ...).
         steps: of `flow_steps`.
         span: (t_min, t_max), which features of time need.
         key: random key.
         samples: samples a model.
         first: index of the first model.
     """
-    width = weights.shape[1]
+    first_array = jax.tree.leaves(weights)[0]
+    models, width = first_array.shape[:2]
+    kind = first_array.dtype
     rows = min(samples, BLOCK)
     pieces = -(-samples // rows)
     together = max(1, BLOCK // rows)
-    start = jnp.sqrt(steps.level.sig2[0]).astype(weights.dtype)
+    start = jnp.sqrt(steps.level.sig2[0]).astype(kind)
 
-    def model(at: tuple[Array, Array]) -> Array:
+    def model(at: tuple[Array, Any]) -> Array:
         index, w = at
         stream = jax.random.fold_in(key, index)
 
         def piece(number: Array) -> Array:
-            z = normal_rows(stream, number * rows + jnp.arange(rows), width).astype(weights.dtype)
+            z = normal_rows(stream, number * rows + jnp.arange(rows), width).astype(kind)
             moved = euler_flow(
                 lambda step, x: model_score(library, w, step, x, span), steps, tuple(start * z.T)
             )
@@ -100,13 +103,27 @@ def sample_models(
 
         return jax.lax.map(piece, jnp.arange(pieces)).reshape(-1, width)[:samples]
 
-    index = first + jnp.arange(weights.shape[0])
+    index = first + jnp.arange(models)
     if together == 1:
         return jax.lax.map(model, (index, weights))
-    return jax.lax.map(model, (index, weights), batch_size=min(together, weights.shape[0]))
+    return jax.lax.map(model, (index, weights), batch_size=min(together, models))
 
 
-def model_score(library: Any, weights: Array, step: FlowSteps, x: Coordinates, span: Array) -> Coordinates:
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def generate_samples(
+    library: Any,
+    samples: int,
+    weights: Any,
+    steps: FlowSteps,
+    span: Array,
+    key: Array,
+    first: Array | int = 0,
+) -> Float[Array, "G n O"]:
+    """`sample_models`, compiled once for all models, times and seeds of a family."""
+    return sample_models(library, weights, steps, span, key, samples, first)
+
+
+def model_score(library: Any, weights: Any, step: FlowSteps, x: Coordinates, span: Array) -> Coordinates:
     """The score of one model at x, at one step."""
     output = library.at(weights, step.t, span)(x)
     return to_score(library.target, output, x, step.level)

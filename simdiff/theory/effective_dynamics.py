@@ -17,6 +17,7 @@ Source: arXiv 2504.12532, sections 4 and 5.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -25,10 +26,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from simdiff.errors import InputError
-from simdiff.sampling.flow import flow_steps, sample_models
+from simdiff.sampling.flow import flow_steps, generate_samples
 from simdiff.sampling.observables import sample_means
-from simdiff.theory import weight_law
+from simdiff.theory import flow_law, weight_law
 from simdiff.theory.population import Population, population
+from simdiff.theory.tangent_basis import in_features
 from simdiff.theory.weight_law import WeightLaw
 
 MODELS = 16384
@@ -62,12 +64,28 @@ def _predict(problem: Any, order: Any) -> dict[str, float]:
 
 
 def law_of(problem: Any, order: Any = weight_law.corrected) -> WeightLaw:
-    """The law of the weights at P = `problem.size`; `order` is `first_order` or `corrected`."""
+    """The law of the weights at P = `problem.size`; `order` is `first_order` or `corrected`.
+
+    Those of a lazy network are weights of its kernel's eigenfunctions.
+
+    Raises:
+        InputError: a problem of another kind, or the corrected law of training that stops early.
+    """
     if not callable(getattr(problem.model, "at", None) if hasattr(problem, "model") else None):
         kind = type(problem).__name__
         raise InputError("theory", "effective_dynamics", "an EnsembleSampling problem", f"it is {kind}")
+    problem = in_features(problem)
     nodes = _population(problem.realised(1))
-    return weight_law.limit(problem, nodes) if problem.size is None else order(problem, nodes, problem.size)
+    if not hasattr(problem.trainer, "training_times"):
+        return (
+            weight_law.limit(problem, nodes) if problem.size is None else order(problem, nodes, problem.size)
+        )
+    if problem.size is None:
+        return flow_law.limit(problem, nodes)
+    if order is not weight_law.first_order:
+        hint = "the corrected law is that of a Ridge, not of training that stops early"
+        raise InputError("theory", "effective_dynamics", "effective_dynamics_first_order", hint)
+    return flow_law.first_order(problem, nodes, problem.size)
 
 
 @functools.lru_cache(maxsize=4)
@@ -78,7 +96,7 @@ def _population(problem: Any) -> Population:
 def _averages(problem: Any, law: WeightLaw) -> dict[str, float]:
     points, masses = (jnp.asarray(part) for part in problem.data.arrays())
     radius = jnp.asarray(problem.gap_radius)
-    means = [sample_means(x, points, masses, radius) for x in _pieces(problem, law, MODELS, SAMPLES, seed=0)]
+    means = [sample_means(x, points, masses, radius) for x in sample_pieces(problem, law, MODELS, SAMPLES)]
     return {name: float(np.mean([np.asarray(part[name]) for part in means])) for name in means[0]}
 
 
@@ -89,30 +107,27 @@ def learned_samples(
 
     Averages over everything are those of [q]; quantiles over models are those of the ensemble.
     """
-    return np.concatenate([np.asarray(x) for x in _pieces(problem, law, models, samples, seed)])
+    return np.concatenate([np.asarray(x) for x in sample_pieces(problem, law, models, samples, seed)])
 
 
-def _pieces(problem: Any, law: WeightLaw, models: int, samples: int, seed: int) -> Any:
+def sample_pieces(
+    problem: Any, law: WeightLaw, models: int, samples: int, seed: int = 0, together: int = CHUNK
+) -> Iterator[Float[Array, "G n D"]]:
+    """The samples of `learned_samples`, those of `together` draws of the field at a time."""
+    problem = in_features(problem)
     steps = flow_steps(problem.schedule, problem.steps)
     span = jnp.array([problem.schedule.t_min, problem.schedule.t_max])
-    key = jax.random.key(seed)
-    for number, first in enumerate(range(0, models, CHUNK)):
-        drawn = law.draws(min(CHUNK, models - first), seed + 7919 * number)
-        weights = jnp.asarray(drawn, jnp.float32)
-        yield _sample(problem.model, samples, weights, steps, span, key, first)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _sample(
-    library: Any, samples: int, weights: Array, steps: Any, span: Array, key: Array, first: Array
-) -> Array:
-    return sample_models(library, weights, steps, span, key, samples, first)
+    key, rng, root = jax.random.key(seed), np.random.default_rng(seed), law.root()
+    for first in range(0, models, together):
+        weights = jnp.asarray(law.draws(min(together, models - first), rng, root), jnp.float32)
+        yield generate_samples(problem.model, samples, weights, steps, span, key, first)
 
 
 def v_kernel(
     problem: Any, law: WeightLaw, x: Float[np.ndarray, "n D"], t: Float[np.ndarray, " n"]
 ) -> Float[np.ndarray, "n D n D"]:
     """V(x_i, t_i; x_j, t_j), the covariance of the learned score between places and times."""
+    problem = in_features(problem)
     outputs, F = law.mean.shape
     span = np.array([problem.schedule.t_min, problem.schedule.t_max])
     phi = np.asarray(problem.model.features(jnp.asarray(x), jnp.asarray(t), span))

@@ -2,8 +2,9 @@
 
 u is uniform on [0, 1], t = time(u), x_0 one of the points, z normal. Weights of the loss grow like 1 / t at
 small times, so nodes in u lie on panels that double in length from u = 0 until they are as long as the
-features of time vary. In one dimension x_0 and z are summed over, z by the trapezoidal rule with a step of
-the features' grain; in more, (u, x_0, z) are scrambled Sobol points, more of them where weights are large.
+features of time vary, and are Gauss-Legendre nodes there. At each of these times, in one dimension, x_0 and z
+are summed over, z by the trapezoidal rule with a step of the features' grain; in more, x_0 is summed over and
+z are Sobol points, scrambled anew at every time.
 """
 
 from __future__ import annotations
@@ -25,39 +26,63 @@ LEGENDRE = 8
 REACH = 6.5
 """Standard deviations of the noise kept: 1e-10 of its mass lies beyond."""
 
-SOBOL = 15
-"""log2 of the number of points in two dimensions and more."""
+SOBOL = 17
+"""log2 of the number of nodes, roughly, in two dimensions and more; 2 less for features that are no products,
+with which every node costs more."""
 
 CHUNK = 8192
 
 
 class Population(NamedTuple):
-    """Nodes of the training law: `pairs` with weights l, and probabilities `mass` that sum to 1."""
+    """Nodes of the training law: `pairs` with weights l, and probabilities `mass` that sum to 1.
+
+    Every `per_time` consecutive nodes share their time; some of them may have no mass.
+    """
 
     pairs: Pairs
     mass: np.ndarray
+    per_time: int
 
     def chunks(self) -> Iterator[tuple[Pairs, np.ndarray]]:
-        """Pieces of CHUNK nodes, the last one filled with nodes of mass 0."""
-        size = self.mass.size
-        for start in range(0, size, CHUNK):
-            index = np.minimum(np.arange(start, start + CHUNK), size - 1)
-            real = np.arange(start, start + CHUNK) < size
-            yield Pairs(*(part[index] for part in self.pairs)), np.where(real, self.mass[index], 0.0)
+        """Pieces of CHUNK nodes that have mass, the last one filled with nodes of mass 0."""
+        index = np.flatnonzero(self.mass)
+        for start in range(0, index.size, CHUNK):
+            part = index[start : start + CHUNK]
+            fill = CHUNK - part.size
+            rows = np.pad(part, (0, fill))
+            yield Pairs(*(column[rows] for column in self.pairs)), np.pad(self.mass[part], (0, fill))
 
 
 def population(problem: Any) -> Population:
     """Nodes for a problem with `data`, `model`, `schedule` and `weight` as `EnsembleSampling` has them."""
     points, masses = problem.data.arrays()
-    panels = _panels(problem.schedule, problem.model.grain[1])
+    u, share = _times(_panels(problem.schedule, problem.model.grain[1]))
+    level = problem.schedule.level(problem.schedule.time(jnp.asarray(u)))
     if points.shape[1] == 1:
-        u, x0, z, mass = _grid(problem, points, masses, panels)
+        z, density = _line(problem.model.grain[0], np.sqrt(np.asarray(level.sig2)))
     else:
-        u, x0, z, mass = _sobol(problem, points, masses, panels)
-    t = problem.schedule.time(jnp.asarray(u))
-    level = problem.schedule.level(t)
+        fewer = 0 if hasattr(problem.model, "factors") else 2
+        z, density = _sobol(points.shape, u.size, SOBOL - fewer)
+    return _combined(problem, (points, masses), (u, share), (z, density))
+
+
+def _combined(
+    problem: Any,
+    data: tuple[np.ndarray, np.ndarray],
+    times: tuple[np.ndarray, np.ndarray],
+    noise: tuple[np.ndarray, np.ndarray],
+) -> Population:
+    """All combinations of u (T,), x_0 (M, D) and z (T, K, D), with their probabilities."""
+    (points, masses), (u, share), (z, density) = data, times, noise
+    T, K, D = z.shape
+    M = len(points)
+    mass = share[:, None, None] * masses[:, None] * density[:, None, :]
+    x0 = np.broadcast_to(points[:, None, :], (T, M, K, D)).reshape(-1, D)
+    z = np.broadcast_to(z[:, None], (T, M, K, D)).reshape(-1, D)
+    t = problem.schedule.time(jnp.asarray(np.repeat(u, M * K)))
     kind = problem.model.target, problem.weight
-    return Population(make_pairs(jnp.asarray(x0), jnp.asarray(z), t, level, *kind), mass / mass.sum())
+    pairs = make_pairs(jnp.asarray(x0), jnp.asarray(z), t, problem.schedule.level(t), *kind)
+    return Population(pairs, mass.ravel() / mass.sum(), M * K)
 
 
 def _panels(schedule: Any, grain: float) -> np.ndarray:
@@ -72,46 +97,27 @@ def _panels(schedule: Any, grain: float) -> np.ndarray:
     return np.array(edges)
 
 
-def _nodes(panels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _times(panels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Gauss-Legendre nodes and weights on all panels."""
     x, w = np.polynomial.legendre.leggauss(LEGENDRE)
     half = 0.5 * np.diff(panels)[:, None]
     return (panels[:-1, None] + half * (1.0 + x)).ravel(), (half * w).ravel()
 
 
-def _grid(
-    problem: Any, points: np.ndarray, masses: np.ndarray, panels: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """(u, x_0, z, mass) of all combinations, D = 1."""
-    u, w = _nodes(panels)
-    sigma = np.sqrt(np.asarray(problem.schedule.level(problem.schedule.time(jnp.asarray(u))).sig2))
-    parts = []
-    for place, share, noise in zip(u, w, sigma, strict=True):
-        step = min(0.5, 1.2 * problem.model.grain[0] / noise)
-        count = math.ceil(REACH / step)
-        z = step * np.arange(-count, count + 1)
-        density = share * step * np.exp(-0.5 * z * z)
-        rows = np.repeat(np.arange(len(points)), z.size)
-        mass = masses[rows] * np.tile(density, len(points))
-        parts.append((np.full(mass.size, place), points[rows], np.tile(z, len(points))[:, None], mass))
-    return tuple(np.concatenate(part) for part in zip(*parts, strict=True))  # type: ignore[return-value]
+def _line(grain: float, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """z (T, K, 1) and their shares (T, K), as many as the finest grid has; none on the others' ends."""
+    step = np.minimum(0.5, 1.2 * grain / sigma)
+    reach = np.ceil(REACH / step)
+    number = np.arange(-reach.max(), reach.max() + 1)
+    z = step[:, None] * number
+    density = np.where(np.abs(number) <= reach[:, None], step[:, None] * np.exp(-0.5 * z * z), 0.0)
+    return np.where(density > 0, z, 0.0)[:, :, None], density
 
 
-def _sobol(
-    problem: Any, points: np.ndarray, masses: np.ndarray, panels: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """(u, x_0, z, mass) of scrambled Sobol points; u by panels, half of them where the weights l are."""
-    D = points.shape[1]
-    draws = qmc.Sobol(D + 2, rng=np.random.default_rng(0)).random_base2(SOBOL)
-    draws = np.clip(draws, 1e-12, 1.0 - 1e-12)
-    lengths, middle = np.diff(panels), 0.5 * (panels[1:] + panels[:-1])
-    level = problem.schedule.level(problem.schedule.time(jnp.asarray(middle)))
-    zero = jnp.zeros((middle.size, D))
-    pairs = make_pairs(zero, zero, jnp.asarray(middle), level, problem.model.target, problem.weight)
-    loss = np.asarray(pairs.weights)
-    share = 0.5 * lengths + 0.5 * lengths * loss / np.sum(lengths * loss)
-    edges = np.append(0.0, np.cumsum(share))
-    u = np.interp(draws[:, 0], edges / edges[-1], panels)
-    panel = np.clip(np.searchsorted(panels, u, side="right") - 1, 0, lengths.size - 1)
-    chosen = np.searchsorted(np.cumsum(masses)[:-1], draws[:, 1], side="right")
-    return u, points[chosen], ndtri(draws[:, 2:]), (lengths / share)[panel]
+def _sobol(shape: tuple[int, int], times: int, total: int) -> tuple[np.ndarray, np.ndarray]:
+    """z (T, K, D) of equal shares (T, K), about 2^total / (T M) of them at a time."""
+    M, D = shape
+    count = max(3, round(total - math.log2(times * M)))
+    rng = np.random.default_rng(0)
+    draws = np.stack([qmc.Sobol(D, rng=rng).random_base2(count) for _ in range(times)])
+    return ndtri(np.clip(draws, 1e-12, 1.0 - 1e-12)), np.full(draws.shape[:2], 0.5**count)

@@ -37,10 +37,18 @@ def test_a_configuration_builds_and_turns_them():
             "trainer": {"type": "Ridge", "ridge": 0.2},
         }
     )
-    np.testing.assert_allclose(problem.data.points, [[0, 1], [-1, 0]], atol=1e-15)
+    np.testing.assert_allclose(problem.data.arrays()[0], [[0, 1], [-1, 0]], atol=1e-15)
+    assert problem.describe()["data"]["angle"] == pytest.approx(np.pi / 2)
     assert problem.features == 18
     assert problem.schedule.t_max == 5.0
     assert problem.describe()["data"]["type"] == "PointMasses"
+
+
+def test_a_named_set_is_told_by_its_name():
+    named = PointMasses("square")
+    assert named.arrays()[0].tolist() == [[1, 0], [0, 1], [-1, 0], [0, -1]]
+    assert named.description()["points"] == "square"
+    assert PointMasses([0.0, 1.0]).description()["points"] == [[0.0], [1.0]]
 
 
 BAD = {

@@ -136,7 +136,7 @@ def test_the_engine_simulates_and_sizes_are_draws():
 
 BAD = {
     "data": ({"data": [0.0, 1.0]}, "data.*PointMasses"),
-    "model": ({"model": "gaussian"}, "model.*FeatureLibrary"),
+    "model": ({"model": "gaussian"}, "model.*ScoreModel"),
     "trainer": ({"trainer": None}, "trainer.*Ridge"),
     "schedule": ({"schedule": simdiff.sampling.DDPM()}, "schedule.*Diffusion"),
     "steps": ({"steps": 0}, "steps.*>= 1"),
