@@ -8,15 +8,21 @@ def power_of_two(length: int, least: int = 1) -> int:
     return max(least, 1 << max(0, length - 1).bit_length())
 
 
-def bucket(length: int) -> int:
-    """`length` padded to 256, 512, 1024, and above to one of eight values an octave.
+def bucket(length: int, fine: bool = False) -> int:
+    """`length` padded to 256, 512, 1024, and above to one of sixteen values an octave.
 
     A compilation costs as much as twenty to fifty trials of length 1024 (measured on two cores), so
     small lengths have one bucket an octave. Padding by x costs x^2 in products and x^3 in a
-    factorisation, so large lengths are padded by 6% on average.
+    factorisation, so large lengths are padded by 3% on average. `fine`: small ones too, by at least
+    16, for programs that run much longer than they compile.
     """
     octave = power_of_two(length, 256)
-    step = octave if octave <= 1024 else octave // 16
+    if fine:
+        return _up(length, max(16, octave // 32))
+    return _up(length, octave if octave <= 1024 else octave // 32)
+
+
+def _up(length: int, step: int) -> int:
     return -(-length // step) * step
 
 

@@ -24,8 +24,12 @@ import numpy as np
 Inputs = Any
 """A pytree of arrays: what may differ between problems that share one compiled program."""
 
+SHARED_AXIS = "rows"
+"""The mesh axis of devices that share one trial, where `Problem.shares_rows`."""
+
 Kernel = Callable[[Any, Inputs], Mapping[str, Any]]
-"""`kernel(key, inputs) -> {metric: scalar or (times,) array}`; hashable, pure JAX."""
+"""`kernel(key, inputs) -> {metric: scalar or (times,) array}`; hashable, pure JAX. A true attribute
+`runs_long` says that faster trials are worth a longer compilation."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +91,14 @@ class Problem(abc.ABC):
     def notes(self) -> tuple[str, ...]:
         """What a reader of the results must know: stated in the report."""
         return ()
+
+    def shares_rows(self, d: int) -> bool:
+        """Whether devices may share one trial.
+
+        Then the kernel has a method `shared(devices)`: a kernel that each of them runs under `shard_map`
+        with the axis `SHARED_AXIS`, and that gives every one of them the metrics.
+        """
+        return False
 
     def memory(self, d: int) -> int:
         """Bytes that one trial at size d needs at its peak; 0 when unknown."""

@@ -81,7 +81,7 @@ def validate(
     Args:
         problem: the problem.
         theory: as for `predict`.
-        sizes: two or more; None: 100, 200, 400, or the only one that the data have.
+        sizes: two or more; None: 80, 160, 512, or the only one that the data have.
         precision: relative half width of the limits' 95% confidence intervals.
         alpha: chance of rejecting a correct theory, over all metrics.
         seed: an integer from 0 to 2^32 - 1.
@@ -109,8 +109,13 @@ def make_study(
     max_trials: int,
     dtype: str,
     facts: Mapping[str, Any] | None = None,
+    *,
+    here: bool = True,
 ) -> Study:
-    """Check everything that can be checked before the first trial."""
+    """Check everything that can be checked before the first trial.
+
+    `here`: trials will run on this machine, whose memory must suffice.
+    """
     check_problem(problem)
     nudged = engine.nudge(problem, sizes)
     if len(set(nudged)) < len(nudged):
@@ -127,7 +132,7 @@ def make_study(
         batch=1,
         extrapolate=problem.only_size is None,
     )
-    for d in nudged:
+    for d in nudged if here else ():
         engine.check_memory(problem, d)
     problem.kernel(nudged[-1], dtype)
     chosen = load(theory, problem) if theory is not None or problem.default_theory is not None else None

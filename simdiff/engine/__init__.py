@@ -2,6 +2,7 @@
 
 from simdiff.engine.devices import check_memory, use_devices
 from simdiff.engine.keys import check_seed, trial_keys
+from simdiff.engine.launch import memory_notes
 from simdiff.engine.sizes import check_sizes, nudge
 from simdiff.engine.trials import batch_size, batches, launch_size, prepare, run_trials
 
@@ -12,6 +13,7 @@ __all__ = [
     "check_seed",
     "check_sizes",
     "launch_size",
+    "memory_notes",
     "nudge",
     "prepare",
     "run_trials",

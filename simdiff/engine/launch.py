@@ -13,21 +13,31 @@ from simdiff.engine.compilation import program, to_host
 from simdiff.engine.devices import describe, in_use, largest_divisor, largest_size, side_by_side
 from simdiff.engine.sharding import copied, split
 from simdiff.errors import InputError
-from simdiff.problem import Inputs, Problem
+from simdiff.problem import Inputs, Kernel, Problem
 
 _planned: dict[tuple, int] = {}
 """Trials side by side on a device, by kernel, trials on a device and devices. Kept, so that a program
 compiled ahead is the one that runs, and so that memory runs out once only."""
 
 
+_notes: list[str] = []
+
+
+def memory_notes() -> tuple[str, ...]:
+    """A sentence each time that memory ran out in this process and trials went on fewer side by side."""
+    return tuple(_notes)
+
+
 class Launch:
     """`launch(keys, inputs)` is a NumPy array a metric: the trials of `keys` of one problem at one size."""
 
-    def __init__(self, problem: Problem, d: int, dtype: str, size: int) -> None:
+    def __init__(self, problem: Problem, d: int, dtype: str, size: int, group: int = 1) -> None:
+        """`size` trials at a time; `group` devices share a trial."""
         self.devices = in_use()
-        self._problem, self._d = problem, d
-        self._kernel, _ = problem.kernel(d, dtype)
-        self._count = size // len(self.devices)
+        self._problem, self._d, self._group = problem, d, group
+        kernel: Any = problem.kernel(d, dtype)[0]
+        self._kernel: Kernel = kernel if group == 1 else kernel.shared(group)
+        self._count = size * group // len(self.devices)
         self._plan = (self._kernel, self._count, self.devices)
         if self._plan not in _planned:
             _planned[self._plan] = side_by_side(problem, d, self._count)
@@ -48,7 +58,7 @@ class Launch:
 
     def placed(self, keys: jax.Array, inputs: Inputs) -> tuple[jax.Array, Inputs]:
         """Keys split over the devices, inputs on each; what is there already is not moved."""
-        return split(keys, self.devices), copied(inputs, self.devices)
+        return split(keys, self.devices, self._group), copied(inputs, self.devices, self._group)
 
     def _program(self, keys: jax.Array, inputs: Inputs) -> Callable:
         return program(self._kernel, keys, inputs, _planned[self._plan])
@@ -71,4 +81,5 @@ class Launch:
             raise InputError("sizes", self._d, allowed, hint) from error
         _planned[self._plan] = largest_divisor(self._count, before // 2)
         text = f"memory ran out on {where}: trials at d = {self._d} go on {_planned[self._plan]} side by side"
-        warnings.warn(f"{text} on a device instead of {before}", RuntimeWarning, stacklevel=2)
+        _notes.append(f"{text} on a device instead of {before}")
+        warnings.warn(_notes[-1], RuntimeWarning, stacklevel=2)

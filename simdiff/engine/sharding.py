@@ -1,6 +1,7 @@
 """Trials spread over devices: keys are split along the batch, inputs are copied to every device.
 
-A trial runs on one device from beginning to end, so devices exchange nothing.
+A trial runs on one device from beginning to end, and devices exchange nothing; or, where there are fewer
+trials than devices, on a group of devices that share the trial's rows (`Problem.shares_rows`).
 """
 
 from __future__ import annotations
@@ -12,29 +13,29 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from simdiff.problem import Inputs
+from simdiff.problem import SHARED_AXIS, Inputs
 
 _TRIALS = PartitionSpec("trials")
 _COPIES = PartitionSpec()
 
 
-def split(keys: jax.Array, devices: tuple[jax.Device, ...]) -> jax.Array:
-    """Keys in equal parts on the devices; one device is JAX's own default."""
+def split(keys: jax.Array, devices: tuple[jax.Device, ...], group: int = 1) -> jax.Array:
+    """Keys in equal parts on the groups of devices; one device is JAX's own default."""
     if len(devices) == 1:
         return keys
-    return jax.device_put(keys, NamedSharding(_mesh(devices), _TRIALS))
+    return jax.device_put(keys, NamedSharding(_mesh(devices, group), _TRIALS))
 
 
-def copied(inputs: Inputs, devices: tuple[jax.Device, ...]) -> Inputs:
+def copied(inputs: Inputs, devices: tuple[jax.Device, ...], group: int = 1) -> Inputs:
     """Inputs as arrays that every device holds."""
     arrays = jax.tree.map(jnp.asarray, inputs)
     if len(devices) == 1:
         return arrays
-    return jax.device_put(arrays, NamedSharding(_mesh(devices), _COPIES))
+    return jax.device_put(arrays, NamedSharding(_mesh(devices, group), _COPIES))
 
 
 def mapped(batch: Callable, keys: jax.Array) -> Callable:
-    """`batch(keys, inputs)` run by each device on its own part of `keys`."""
+    """`batch(keys, inputs)` run by each device on its group's part of `keys`."""
     if len(keys.devices()) == 1:
         return batch
     mesh = keys.sharding.mesh  # type: ignore[attr-defined]
@@ -42,5 +43,5 @@ def mapped(batch: Callable, keys: jax.Array) -> Callable:
     return jax.shard_map(batch, mesh=mesh, in_specs=(_TRIALS, _COPIES), out_specs=_TRIALS, check_vma=False)
 
 
-def _mesh(devices: tuple[jax.Device, ...]) -> Mesh:
-    return Mesh(np.array(devices), ("trials",))
+def _mesh(devices: tuple[jax.Device, ...], group: int) -> Mesh:
+    return Mesh(np.array(devices).reshape(-1, group), ("trials", SHARED_AXIS))

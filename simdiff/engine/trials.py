@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simdiff.engine.devices import check_memory, describe, in_use, one_lapack_thread
+from simdiff.engine.devices import check_memory, describe, in_use, largest_divisor, one_lapack_thread
 from simdiff.engine.keys import trial_keys
 from simdiff.engine.launch import Launch
 from simdiff.errors import InputError
@@ -40,13 +40,21 @@ _SMALL_TRIAL = 1e8
 
 
 def launch_size(problem: Problem, d: int) -> int:
-    """Trials started together: a batch, rounded up to a multiple of the devices.
+    """Trials started together: a batch, rounded up to a multiple of the groups of devices.
 
     How many trials a run asks for is decided in batches, which know of no devices; so a folder written
     with some devices is continued, and read, with any others.
     """
-    devices = len(in_use())
-    return -(-batch_size(problem, d) // devices) * devices
+    groups = len(in_use()) // group_size(problem, d)
+    return -(-batch_size(problem, d) // groups) * groups
+
+
+def group_size(problem: Problem, d: int) -> int:
+    """Devices that share a trial: more than one where a batch has fewer trials than there are devices."""
+    devices, batch = len(in_use()), batch_size(problem, d)
+    if batch >= devices or not problem.shares_rows(d):
+        return 1
+    return largest_divisor(devices, devices // batch)
 
 
 def batches(problem: Problem, d: int, trials: Sequence[int]) -> list[list[int]]:
@@ -69,7 +77,7 @@ def prepare(problem: Problem, d: int, seed: int, dtype: str = "auto") -> Launch:
     """
     check_memory(problem, d)
     size = launch_size(problem, d)
-    launch = Launch(problem, d, dtype, size)
+    launch = Launch(problem, d, dtype, size, group_size(problem, d))
     launch.compile(trial_keys(problem, d, seed, range(size)), problem.kernel(d, dtype)[1])
     return launch
 

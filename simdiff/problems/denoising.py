@@ -183,6 +183,11 @@ class DenoisingScoreMatching(Problem):
             return self.data.notes()
         return (*self.data.notes(), self._network.average_note)
 
+    def shares_rows(self, d: int) -> bool:
+        """Where rows are streamed: exact training on drawn noise, more rows than features."""
+        shape = self._shape(d)
+        return not (isinstance(self.trainer, Optax) or shape.exact_noise or shape.dual_rows)
+
     def memory(self, d: int) -> int:
         """Bytes of the matrices one trial holds at its peak, float64 solve included."""
         shape = self._shape(d)
@@ -222,7 +227,7 @@ class DenoisingScoreMatching(Problem):
         stored = power_of_two(n, 256)
         return Shape(
             d=d,
-            p=self._network.stored_width(p),
+            p=self._network.stored_width(p, fine=not isinstance(self.trainer, Ridge)),
             block=_SMALL_BLOCK if exact else block_rows(rows, p),
             stored_rows=stored if stored * d * 4 <= _STORED_SAMPLES_BYTES else 0,
             dual_rows=bucket(rows) if dual else 0,

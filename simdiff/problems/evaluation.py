@@ -14,6 +14,7 @@ from simdiff.data.base import Frame, GaussianSampler
 from simdiff.functions.activations import Activation
 from simdiff.functions.hermite import hermite_moments, mehler_sum, series_length
 from simdiff.problems.gram import Normal, symmetric_product
+from simdiff.problems.row_shares import ALONE, RowShares
 
 
 class Population(NamedTuple):
@@ -87,7 +88,11 @@ def minimum(b: Float[Array, "d p"], normal: Normal, ridge: Array) -> tuple[Array
 
 
 def streamed_error(
-    rows: Callable[[Array], tuple[Array, Array]], b: Float[Array, "d p"], count: Array, block: int
+    rows: Callable[[Array], tuple[Array, Array]],
+    b: Float[Array, "d p"],
+    count: Array,
+    block: int,
+    shares: RowShares = ALONE,
 ) -> Float[Array, ""]:
     """(1/d) <||z + B f||^2> over `count` rows of (features, targets), zero beyond `count`."""
     d = b.shape[0]
@@ -96,5 +101,5 @@ def streamed_error(
         f, z = rows(number * block + jnp.arange(block))
         return total + jnp.sum((z + f @ b.T.astype(f.dtype)).astype(jnp.float64) ** 2)
 
-    total = jax.lax.fori_loop(0, -(-count // block), add, jnp.zeros((), jnp.float64))
-    return total / (count.astype(jnp.float64) * d)
+    total = jax.lax.fori_loop(*shares.part(-(-count // block)), add, jnp.zeros((), jnp.float64))
+    return shares.total(total) / (count.astype(jnp.float64) * d)

@@ -33,8 +33,8 @@ class FeatureMap(abc.ABC):
     """How m = infinity is simulated, for a reader of the results."""
 
     @abc.abstractmethod
-    def stored_width(self, p: int) -> int:
-        """Columns in store for p features; those beyond p are zero."""
+    def stored_width(self, p: int, fine: bool) -> int:
+        """Columns in store for p features; those beyond p are zero. `fine`: few, at a program for each p."""
 
     @abc.abstractmethod
     def average_terms(self, d: int) -> int:

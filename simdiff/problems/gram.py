@@ -1,17 +1,20 @@
 """Normal equations accumulated block by block: U = <f f^T>, V = <f z^T> over the training pairs.
 
-U is symmetric, so only block columns on and right of the diagonal are computed: with T column blocks
-(T + 1) / (2 T) of the flops of a full product. Memory is that of U and of one block of rows.
+U is symmetric, so columns are halved again and again, and of the two products of one half with the other
+only one is computed: halved k times, 1/2 + 1/2^(k + 1) of the flops of a full product. Memory is that of U
+and of one block of rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+
+from simdiff.problems.row_shares import ALONE, RowShares
 
 
 class Normal(NamedTuple):
@@ -23,44 +26,68 @@ class Normal(NamedTuple):
 
 
 def accumulate(
-    rows: Callable[[Array], tuple[Array, Array]], count: Array, block: int, p: int, d: int, dtype: type
+    rows: Callable[[Array], tuple[Array, Array]],
+    count: Array,
+    block: int,
+    p: int,
+    d: int,
+    dtype: type,
+    shares: RowShares = ALONE,
 ) -> Normal:
-    """U, V and zz of `count` rows; `rows(index)` gives (features, targets), zero beyond `count`."""
-    width = p // column_blocks(p)
-    starts = range(0, p, width)
-    upper = tuple(jnp.zeros((width, p - start), dtype) for start in starts)
+    """U, V and zz of `count` rows; `rows(index)` gives (features, targets), zero beyond `count`.
+
+    Devices that share the rows all get the result.
+    """
 
     def add(number: Array, total: tuple) -> tuple:
         f, z = rows(number * block + jnp.arange(block))
-        parts = zip(total[0], starts, strict=True)
-        new = tuple(part + f[:, s : s + width].T @ f[:, s:] for part, s in parts)
-        return new, total[1] + f.T @ z, total[2] + jnp.sum(z.astype(jnp.float64) ** 2)
+        u = jax.tree.map(jnp.add, total[0], _halves(f, halvings(p)))
+        return u, total[1] + f.T @ z, total[2] + jnp.sum(z.astype(jnp.float64) ** 2)
 
-    blocks = -(-count // block)
-    start = (upper, jnp.zeros((p, d), dtype), jnp.zeros((), jnp.float64))
-    upper, v, zz = jax.lax.fori_loop(0, blocks, add, start)
+    start = (_zeros(p, dtype), jnp.zeros((p, d), dtype), jnp.zeros((), jnp.float64))
+    u, v, zz = shares.total(jax.lax.fori_loop(*shares.part(-(-count // block)), add, start))
     total = count.astype(jnp.float64)
-    return Normal(_mirror(upper, p) / total.astype(dtype), v / total.astype(dtype), zz / (total * d))
+    return Normal(_whole(u) / total.astype(dtype), v / total.astype(dtype), zz / (total * d))
 
 
 def symmetric_product(f: Float[Array, "r p"]) -> Float[Array, "p p"]:
     """f^T f with about half the flops of a general product."""
-    p = f.shape[1]
-    width = p // column_blocks(p)
-    return _mirror(tuple(f[:, s : s + width].T @ f[:, s:] for s in range(0, p, width)), p)
+    return _whole(_halves(f, halvings(f.shape[1])))
 
 
-def column_blocks(p: int) -> int:
-    """Column blocks of a symmetric product: fewer flops against narrower, slower products.
+def halvings(p: int) -> int:
+    """How often the columns of a symmetric product are halved: fewer flops against smaller products.
 
-    Measured on two AVX2 cores in float32: two blocks are fastest from p = 512, four from p = 1536 on.
+    On two AVX2 cores in float32 products of 256 or more columns run at the speed of large ones.
     """
-    blocks = 4 if p >= 1536 else 2 if p >= 512 else 1
-    return blocks if p % blocks == 0 else 1
+    times = 0
+    while p % 2 == 0 and p // 2 >= _LEAST_COLUMNS:
+        p, times = p // 2, times + 1
+    return times
 
 
-def _mirror(upper: tuple[Array, ...], p: int) -> Array:
-    rows = [jnp.pad(part, ((0, 0), (p - part.shape[1], 0))) for part in upper]
-    full = jnp.concatenate(rows) if len(rows) > 1 else rows[0]
-    triangle = jnp.triu(full)
-    return triangle + jnp.triu(full, 1).T
+_LEAST_COLUMNS = 256
+
+Half = Any
+"""A symmetric matrix as the products that make it: a square matrix, or (upper right block, first diagonal
+block as a `Half`, second one as a `Half`)."""
+
+
+def _halves(f: Float[Array, "r p"], times: int) -> Half:
+    if times == 0:
+        return f.T @ f
+    middle = f.shape[1] // 2
+    left, right = f[:, :middle], f[:, middle:]
+    return left.T @ right, _halves(left, times - 1), _halves(right, times - 1)
+
+
+def _zeros(p: int, dtype: type) -> Half:
+    shapes = jax.eval_shape(lambda f: _halves(f, halvings(p)), jax.ShapeDtypeStruct((1, p), dtype))
+    return jax.tree.map(lambda part: jnp.zeros(part.shape, part.dtype), shapes)
+
+
+def _whole(parts: Half) -> Float[Array, "p p"]:
+    if not isinstance(parts, tuple):
+        return jnp.triu(parts) + jnp.triu(parts, 1).T
+    corner, first, second = parts
+    return jnp.block([[_whole(first), corner], [corner.T, _whole(second)]])

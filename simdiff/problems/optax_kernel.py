@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -31,6 +31,8 @@ class OptaxKernel:
 
     trial: Trial
     trainer: Optax
+
+    runs_long: ClassVar[bool] = True
 
     @full_precision
     def __call__(self, key: Array, inputs: dict[str, Any]) -> dict[str, Array]:

@@ -41,9 +41,9 @@ class RandomFeatureMap(FeatureMap):
         "(no draws; the remaining 1/m effect is zero, the neglected terms are below 1e-6 of a metric)"
     )
 
-    def stored_width(self, p: int) -> int:
+    def stored_width(self, p: int, fine: bool) -> int:
         """Bucketed: one compilation serves many p."""
-        return bucket(p)
+        return bucket(p, fine)
 
     def average_terms(self, d: int) -> int:
         """Terms of the Mehler series."""

@@ -21,6 +21,15 @@ class RidgeKernel:
 
     trial: Trial
 
+    @property
+    def runs_long(self) -> bool:
+        """See `Kernel`."""
+        return self.trial.runs_long
+
+    def shared(self, devices: int) -> RidgeKernel:
+        """The kernel that each of so many devices runs; see `Problem.shares_rows`."""
+        return RidgeKernel(self.trial.shared(devices))
+
     @full_precision
     def __call__(self, key: Array, inputs: dict[str, Any]) -> dict[str, Array]:
         """Train exactly and measure."""

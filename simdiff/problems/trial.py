@@ -16,8 +16,12 @@ from simdiff.problems import evaluation, gram
 from simdiff.problems.feature_map import FeatureMap, State
 from simdiff.problems.gram import Normal
 from simdiff.problems.precision import Precision
+from simdiff.problems.row_shares import ALONE, RowShares
 from simdiff.problems.shape import Shape
 from simdiff.problems.training_pairs import Pairs, make_pairs, noisy
+
+_LONG = 1536
+"""Features from which a trial takes long."""
 
 Rows = Callable[[Array], tuple[Array, Array]]
 """`rows(index)` gives (features, targets), zero beyond the last row."""
@@ -39,6 +43,7 @@ class Trial:
     network: FeatureMap
     precision: Precision
     metrics: tuple[str, ...]
+    shares: RowShares = ALONE
 
     def setup(self, key: Array, inputs: dict[str, Any]) -> Setup:
         """Draw the frame and prepare the features."""
@@ -73,7 +78,8 @@ class Trial:
     def accumulate(self, rows: Rows, count: Array) -> Normal:
         """U, V and zz over `count` rows."""
         shape = self.shape
-        return gram.accumulate(rows, count, shape.block, shape.p, shape.d, self.precision.product)
+        product = self.precision.product
+        return gram.accumulate(rows, count, shape.block, shape.p, shape.d, product, self.shares)
 
     def fresh_rows(self, setup: Setup, index: Array) -> tuple[Array, Array, Array]:
         """(features, targets, x_t) of fresh samples with fresh noise."""
@@ -108,7 +114,16 @@ class Trial:
 
     def streamed_error(self, rows: Rows, count: Array, b: Float[Array, "d p"]) -> Float[Array, ""]:
         """(1/d) <||z + B f||^2> over `count` rows."""
-        return evaluation.streamed_error(rows, b, count, self.shape.block)
+        return evaluation.streamed_error(rows, b, count, self.shape.block, self.shares)
+
+    @property
+    def runs_long(self) -> bool:
+        """Whether the trials of one verdict take longer than compiling them: half a second each and more."""
+        return self.shape.p >= _LONG
+
+    def shared(self, devices: int) -> Trial:
+        """The trial with its rows shared by so many devices."""
+        return dataclasses.replace(self, shares=RowShares(devices))
 
     def chosen(self, metrics: dict[str, Array]) -> dict[str, Array]:
         """Those that the problem lists; compilers drop what only the others needed."""

@@ -20,19 +20,29 @@ from toy_problems import Mean, Path, mean_theory
 
 import simdiff
 from simdiff.collect import Memory, collect
-from simdiff.engine import compilation, devices, launch, launch_size, prepare, run_trials, use_devices
+from simdiff.engine import (
+    compilation,
+    devices,
+    launch,
+    launch_size,
+    prepare,
+    run_trials,
+    trials,
+    use_devices,
+)
 from simdiff.errors import InputError
 from simdiff.verbs import make_study
 
 HERE = pathlib.Path(__file__).resolve()
-RIDGE = simdiff.DenoisingScoreMatching(model=simdiff.models.RandomFeatures(1.5), m=2)
+RIDGE = simdiff.DenoisingScoreMatching(model=simdiff.models.RandomFeatures(1.5), m=32)
+"""Three blocks of rows at d = 40."""
 HURRY = {"xla_backend_optimization_level": 0}
 """Quarters the time that XLA takes to compile."""
 
 
-def numbers(problem, trials, seed=0, dtype="auto"):
+def numbers(problem, wanted, seed=0, dtype="auto"):
     """The trials' indices and metrics, as lists: JSON keeps every bit of them."""
-    frame = pd.concat(run_trials(problem, 40, seed, trials, dtype), ignore_index=True)
+    frame = pd.concat(run_trials(problem, 40, seed, wanted, dtype), ignore_index=True)
     return frame[["trial", *(metric.name for metric in problem.metrics)]].to_numpy().tolist()
 
 
@@ -54,6 +64,11 @@ def on_all_devices():
     programs = len(compilation._programs)
     found = {"ridge": numbers(RIDGE, range(8), dtype="float64")}
     found["compiled late"] = len(compilation._programs) - programs
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | HURRY)
+        patch.setattr(trials, "batch_size", lambda problem, d: 2)
+        found["shared"] = [numbers(RIDGE, range(2), dtype="float64"), trials.group_size(RIDGE, 40)]
+        found["launched"] = [launch_size(RIDGE, 40), launch_size(Mean(), 40)]
     found |= {"mean": numbers(Mean(), range(13)), "path": numbers(Path(), [2, 9]), "study": studied()}
     for count in (3, 1, None):
         use_devices(count)
@@ -80,13 +95,24 @@ def test_eight_devices_give_the_very_numbers_of_one(eight):
 
 
 def test_matrix_products_differ_by_rounding_only(eight, monkeypatch):
-    """XLA orders their sums by the threads of the process and by the loop around a trial."""
+    """XLA orders their sums by the threads of the process, the loop around a trial, the devices sharing it.
+
+    A row left out or counted twice would change errors by some 1e-4.
+    """
     monkeypatch.setattr(compilation, "_programs", {})
     monkeypatch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | HURRY)
     here = np.array(numbers(RIDGE, range(8), dtype="float64"))
-    np.testing.assert_allclose(eight["ridge"], here, rtol=1e-9)
+    np.testing.assert_allclose(eight["ridge"], here, rtol=1e-8)
+    shared, devices_a_trial = eight["shared"]
+    assert devices_a_trial == 4
+    np.testing.assert_allclose(shared, here[:2], rtol=1e-8)
     with pytest.raises(AssertionError):
         np.testing.assert_allclose(eight["ridge"], here[::-1], rtol=1e-3)
+
+
+def test_devices_share_a_trial_where_there_are_fewer_trials_than_devices(eight):
+    """Two trials a batch: two groups of four, or one trial for each of eight where rows cannot be shared."""
+    assert eight["launched"] == [2, 8]
 
 
 def test_devices_change_no_decision_about_trials(eight):
@@ -159,6 +185,7 @@ def short_of_memory(monkeypatch, most):
         return real(kernel, keys, inputs, width)
 
     monkeypatch.setattr(launch, "_planned", {})
+    monkeypatch.setattr(launch, "_notes", [])
     monkeypatch.setattr(launch, "side_by_side", lambda problem, d, count: count)
     monkeypatch.setattr(launch, "program", program)
     return attempts
@@ -171,6 +198,7 @@ def test_when_memory_runs_out_fewer_trials_run_side_by_side(monkeypatch):
         found = numbers(Mean(), range(16))
     ends = [str(warning.message).split("go on ")[1] for warning in caught]
     assert ends == [f"{new} side by side on a device instead of {old}" for old, new in [(8, 4), (4, 2)]]
+    assert launch.memory_notes() == tuple(str(warning.message) for warning in caught)
     assert found == plain
     assert attempts == [8, 4, 2, 2, 2]  # what was learnt is kept
     assert numbers(Mean(), range(8)) == plain[:8]

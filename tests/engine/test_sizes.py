@@ -3,10 +3,12 @@
 import dataclasses
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from toy_problems import Mean
 
 from simdiff.engine import check_sizes, nudge
+from simdiff.engine.sizes import DEFAULT
 from simdiff.errors import InputError
 
 
@@ -77,3 +79,18 @@ def test_bad_sizes_are_named(sizes, words):
     with pytest.raises(InputError, match=words) as caught:
         check_sizes(sizes)
     assert caught.value.field == "sizes"
+
+
+def price(sizes):
+    """Cost of a limit at a given error, and its bias by a term in 1/d^3: see `engine.sizes.DEFAULT`."""
+    u = 1 / np.array(sizes, float)
+    others = [np.delete(u, i) for i in range(3)]
+    weights = np.array([np.prod(rest / (rest - own)) for own, rest in zip(u, others, strict=True)])
+    assert weights @ (1 + 3 * u + 5 * u**2) == pytest.approx(1)
+    return np.sum(np.abs(weights) / np.sqrt(u)) ** 2, np.prod(u)
+
+
+def test_the_default_sizes_cost_little_and_bias_hardly_more_than_sizes_nearer_to_each_other():
+    (cost, bias), (near, less) = price(DEFAULT), price((100, 200, 400))
+    assert cost / near == pytest.approx(0.38, abs=0.005)
+    assert bias / less == pytest.approx(1.2, abs=0.05)

@@ -1,0 +1,76 @@
+"""Compiled programs kept on disk by JAX's compilation cache, for every process of a user."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import jax
+from jax.experimental.compilation_cache import compilation_cache
+
+from simdiff.errors import InputError
+
+_LEAST_SECONDS = 0.1
+"""Programs that compile faster are not worth a file."""
+
+
+def use_cache(where: Any) -> None:
+    """Keep compiled programs on disk from now on, for this process and all others.
+
+    A program is found by its code, options, devices and versions, so results do not depend on the cache.
+    Several processes may share it: JAX compiles again what it finds torn. Programs of CPUs with different
+    instructions are kept apart, since a home folder may serve many kinds of nodes.
+
+    Args:
+        where: "auto" (JAX_COMPILATION_CACHE_DIR if set, else the user's cache folder), "off", or a folder.
+
+    Warns:
+        RuntimeWarning: the folder cannot be written; the run goes on without it.
+
+    Raises:
+        InputError: something else.
+    """
+    try:
+        folder = _folder(where)
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+    except (OSError, RuntimeError) as error:  # RuntimeError: no home folder is known
+        warnings.warn(f"compiled programs are not kept: {error}", RuntimeWarning, stacklevel=2)
+        folder = None
+    chosen = None if folder is None else str(folder)
+    if chosen != getattr(jax.config, "jax_compilation_cache_dir", None):
+        compilation_cache.reset_cache()
+        jax.config.update("jax_compilation_cache_dir", chosen)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", _LEAST_SECONDS)
+    warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache")
+
+
+def _folder(where: Any) -> Path | None:
+    if where is False or where == "off":  # YAML reads off as false
+        return None
+    if not isinstance(where, str) or not where:
+        raise InputError("compilation_cache", where, "auto, off, or a folder")
+    if where != "auto":
+        return Path(where).expanduser() / _machine()
+    if given := os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        return Path(given)
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(home) if os.path.isabs(home) else Path.home() / ".cache") / "simdiff" / _machine()
+
+
+def _machine() -> str:
+    """A name for what CPU programs are compiled for: the architecture and its instructions."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = [platform.processor()]
+    said = next((line for line in lines if line.startswith(("flags", "Features"))), lines[0])
+    words = " ".join(sorted(said.split()))
+    return f"{platform.machine()}-{hashlib.sha256(words.encode()).hexdigest()[:8]}"
