@@ -1,5 +1,6 @@
 # make run        install into .venv and run the main job
 # make test       install into .venv and run the tests
+# make test-cluster   sweeps in other processes, and on a SLURM of this machine where there is one
 # make lint       check style and types
 # make validate   the long statistical checks: theory against simulation, calibration and power
 # make bench      the benchmarks
@@ -9,7 +10,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := pyproject.toml setup.py constraints.txt
 
-.PHONY: run test lint validate bench clean
+.PHONY: run test test-cluster lint validate bench clean
 .DELETE_ON_ERROR:
 
 run: .venv/.installed
@@ -18,6 +19,9 @@ run: .venv/.installed
 # One thread of linear algebra for each of the two test processes: more would wait for each other.
 test: .venv/.installed-dev
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-cluster: .venv/.installed-cluster
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m "slurm or not slurm" -rs tests/cluster
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .
@@ -43,6 +47,10 @@ clean:
 .venv/.installed-dev: $(SOURCES) | .venv/bin/pip
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	touch .venv/.installed $@
+
+.venv/.installed-cluster: .venv/.installed-dev
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev,cluster]"
+	touch $@
 
 # Some systems ship a venv module that cannot bring pip along: then the pip at hand installs one.
 .venv/bin/pip:

@@ -7,15 +7,19 @@ that another run left behind are used only where this one would have asked for t
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
 
 from simdiff import engine
 from simdiff.engine import batch_size
+from simdiff.errors import InputError
 from simdiff.problem import Problem
 from simdiff.theory import evaluate
 from simdiff.validation import Hypothesis, Rule, hypotheses, next_trials
@@ -78,8 +82,9 @@ class Study:
         """
         if self.theory is None:
             return {}, {d: {} for d in self.sizes}
-        at = {d: evaluate(self.theory, self.problem.realised(d)) for d in self.sizes}
-        return evaluate(self.theory, self.problem) if self.rule.extrapolate else at[self.sizes[0]], at
+        with raised_by_theory(self.theory, [self.problem]):
+            at = {d: evaluate(self.theory, self.problem.realised(d)) for d in self.sizes}
+            return evaluate(self.theory, self.problem) if self.rule.extrapolate else at[self.sizes[0]], at
 
     def hypotheses(self, rows: pd.DataFrame) -> list[Hypothesis]:
         """Every compared metric (and time) with the trials in `rows`; theory at the realised ratios."""
@@ -101,16 +106,54 @@ def collect(study: Study, store: TrialStore, progress: Progress | None = None) -
     return items
 
 
-def replay(study: Study, store: TrialStore) -> list[Hypothesis]:
+class Replay(NamedTuple):
+    """What is known without running anything."""
+
+    items: list[Hypothesis]
+    lacking: dict[int, int]
+    """{d: trials that the first unfinished stage lacks}; {} when the rule asks for no more."""
+
+
+def replay(study: Study, store: TrialStore) -> Replay:
     """What `collect` would return if it stopped at the first trial that the store lacks; runs nothing."""
-    totals = dict.fromkeys(study.sizes, 0)
+    totals, lacking = dict.fromkeys(study.sizes, 0), dict[int, int]()
     items = study.hypotheses(_rows(study, store, totals))
-    while (wanted := _next(study, items)) != totals:
+    while not lacking and (wanted := _next(study, items)) != totals:
         rows = _rows(study, store, wanted)
         totals, items = wanted, study.hypotheses(rows)
-        if len(rows[["d", "trial"]].drop_duplicates()) < sum(wanted.values()):
-            break
-    return items
+        there = rows[["d", "trial"]].drop_duplicates()["d"].value_counts()
+        lacking = {d: count - int(there.get(d, 0)) for d, count in wanted.items() if there.get(d, 0) < count}
+    return Replay(items, lacking)
+
+
+@contextlib.contextmanager
+def raised_by_theory(theory: Any, problems: Sequence[Problem]) -> Iterator[None]:
+    """Turn whatever a theory raises into one line that names it, the problem, the error and its place.
+
+    Raises:
+        InputError: in place of any other exception.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        last = [frame for frame in frames if "site-packages" not in frame.filename][-1]
+        asked = problems[0].describe() if len(problems) == 1 else f"{len(problems)} points"
+        raise InputError(
+            f"theory {_name(theory)}",
+            f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})",
+            "a number, or nan, at every point",
+            f"raised for {asked}",
+        ) from error
+
+
+def _name(theory: Any) -> str:
+    if theory is None or isinstance(theory, str):
+        return theory or "of the problem"
+    known = hasattr(theory, "__qualname__")
+    return f"{theory.__module__}:{theory.__qualname__}" if known else type(theory).__name__
 
 
 def _fill(study: Study, store: TrialStore, d: int, count: int, progress: Progress | None) -> None:

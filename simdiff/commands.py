@@ -6,16 +6,18 @@ import dataclasses
 import json
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from simdiff import theory
-from simdiff.collect import Study, collect, replay
+from simdiff.collect import Study, collect, raised_by_theory, replay
 from simdiff.config import PARTS, PROBLEMS, build_problem
 from simdiff.engine import use_devices
+from simdiff.engine.program_cache import use_cache
 from simdiff.errors import InputError
 from simdiff.figures import check_figure, complexity_table, draw_all
 from simdiff.functions import activation_names
@@ -25,6 +27,7 @@ from simdiff.report import build_report, console_table
 from simdiff.store import RunFolder, commit, iso_date, machine, versions, versions_text
 from simdiff.validation import Hypothesis, Rule, Verdict, extrapolation_table, judge_table
 from simdiff.verbs import make_study
+from simdiff.wording import unfinished
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,35 +43,87 @@ class Plan:
         """A setting that all points share."""
         return self.base[name]
 
+    @property
+    def launcher(self) -> Mapping[str, Any]:
+        """The entry `launcher`; what null stands for is the basic one."""
+        return self.base.get("launcher") or {"type": "basic"}
+
+    def only(self, numbers: Sequence[int]) -> Plan:
+        """The same with a part of the points."""
+        return dataclasses.replace(self, points=[self.points[number] for number in numbers])
+
 
 def run(plan: Plan) -> None:
     """Simulate what is missing, then write tables, report and figures."""
     use_devices(plan.setting("devices"))
-    studies = _studies(plan)
+    studies, folder = prepare(plan)
+    _write(plan, studies.values(), _simulate(studies.values(), folder), folder)
+
+
+def prepare(plan: Plan, *, here: bool = True) -> tuple[dict[int, Study], RunFolder]:
+    """All that comes before the first trial: checks, then the run's folder with configuration and rules.
+
+    Args:
+        plan: the command.
+        here: whether trials will run on this machine; if so they must fit into its memory.
+
+    Returns:
+        ({number of a point: its study}, folder).
+
+    Raises:
+        InputError: before anything is written.
+    """
+    use_cache(plan.setting("compilation_cache"))
+    studies = _studies(plan, here=here)
+    check_figure(plan.setting("figure"), list(studies.values()))
     folder = RunFolder(str(plan.setting("out")))
     folder.trials()  # a damaged file shows now, not after an hour
     folder.save_config(json.dumps({"command": plan.command, "axes": plan.axes, **plan.base}, indent=1))
-    for rule in dict.fromkeys(study.rule for study in studies):
-        folder.save_rule(rule.describe(), [study.point for study in studies if study.rule == rule])
+    for rule in dict.fromkeys(study.rule for study in studies.values()):
+        folder.save_rule(rule.describe(), [study.point for study in studies.values() if study.rule == rule])
+    return studies, folder
+
+
+def simulate(plan: Plan) -> None:
+    """Run the trials that are missing at the plan's points; the rest of a run is left to others."""
+    use_devices(plan.setting("devices"))
+    use_cache(plan.setting("compilation_cache"))
+    studies = _studies(plan)
+    _simulate(studies.values(), RunFolder(str(plan.setting("out"))))
+
+
+def _simulate(studies: Collection[Study], folder: RunFolder) -> list[Hypothesis]:
     items: list[Hypothesis] = []
-    with RunProgress(studies) as progress, compile_ahead(studies):
+    with RunProgress(list(studies)) as progress, compile_ahead(list(studies)):
         for number, study in enumerate(studies):
             items += collect(study, folder, progress.of(number))
-    _write(plan, studies, items, folder)
+    return items
 
 
 def report(plan: Plan) -> None:
     """Write the report from the trials there are; says what is missing."""
     folder = RunFolder(str(plan.setting("out")), create=False)
-    studies = _studies(plan)
+    use_cache(plan.setting("compilation_cache"))
+    studies = _studies(plan, here=False)
+    check_figure(plan.setting("figure"), list(studies.values()))
     folder.check_writable()
-    _write(plan, studies, [item for study in studies for item in replay(study, folder)], folder)
+    conclude(plan, studies.values(), folder)
+
+
+def conclude(plan: Plan, studies: Collection[Study], folder: RunFolder) -> int:
+    """Write tables, report and figures from the trials there are; returns how many points lack some."""
+    replays = {study.point: replay(study, folder) for study in studies}
+    lacking = {point: found.lacking for point, found in replays.items() if found.lacking}
+    _write(plan, studies, [item for found in replays.values() for item in found.items], folder, lacking)
+    return len(lacking)
 
 
 def predict(plan: Plan) -> None:
     """Print the theory's values at every point."""
+    use_cache(plan.setting("compilation_cache"))
     problems = [build_problem(config) for config in plan.points]
-    values = theory.evaluate_many(plan.setting("theory"), problems)
+    with raised_by_theory(plan.setting("theory"), problems):
+        values = theory.evaluate_many(plan.setting("theory"), problems)
     rows: list[dict[str, Any]] = []
     for config, problem, found in zip(plan.points, problems, values, strict=True):
         swept = {key: flatten(config).get(key, "") for key in plan.axes}
@@ -82,7 +137,7 @@ def list_all(groups: Mapping[str, Sequence[str]], experiments: Mapping[str, str]
     """Name everything that can be chosen."""
     sections = {
         "problems (problem=)": [*PROBLEMS, "package.module:Class"],
-        **{f"{group} ({group}=)": list(groups[group]) for group in PARTS},
+        **{f"{group} ({group}=)": list(groups[group]) for group in (*PARTS, "launcher")},
         "activations (model.activation=)": [*activation_names(), "package.module:function"],
         "theories (theory=)": [*theory.names(), "package.module:name"],
     }
@@ -94,14 +149,14 @@ def list_all(groups: Mapping[str, Sequence[str]], experiments: Mapping[str, str]
         print(f"    {name:<{width}}  {note}")
 
 
-def _studies(plan: Plan) -> list[Study]:
-    """Every point's study, checked; points that are the same problem appear once."""
+def _studies(plan: Plan, *, here: bool = True) -> dict[int, Study]:
+    """{number of a point: its study}, checked; points that are the same problem appear once."""
     for name in ("out", "name"):
         if plan.setting(name) in (None, ""):
             raise InputError(name, plan.setting(name), "a text that is not empty")
     facts = {"versions": versions_text(), "commit": commit()}
-    studies: dict[str, Study] = {}
-    for config in plan.points:
+    studies: dict[str, tuple[int, Study]] = {}
+    for number, config in enumerate(plan.points):
         problem = build_problem(config)
         study = make_study(
             problem,
@@ -113,15 +168,21 @@ def _studies(plan: Plan) -> list[Study]:
             config["max_trials"],
             config["dtype"],
             {**facts, "problem": json.dumps(problem.describe(), sort_keys=True)},
+            here=here,
         )
-        studies[study.point] = study
-    found = list(studies.values())
-    check_figure(plan.setting("figure"), found)
-    return found
+        studies.setdefault(study.point, (number, study))
+    return dict(studies.values())
 
 
-def _write(plan: Plan, studies: Sequence[Study], items: Sequence[Hypothesis], folder: RunFolder) -> None:
-    """Tables, figures and report of all points together."""
+def _write(
+    plan: Plan,
+    studies: Collection[Study],
+    items: Sequence[Hypothesis],
+    folder: RunFolder,
+    lacking: Mapping[str, Mapping[int, int]] = MappingProxyType({}),
+) -> None:
+    """Tables, figures and report of all points together; `lacking`: {point: {d: trials still to run}}."""
+    studies = list(studies)
     rule = _shared_rule(plan, studies)
     summary = _summary(studies, judge_table(items, rule))
     sizes = extrapolation_table(items)
@@ -135,11 +196,21 @@ def _write(plan: Plan, studies: Sequence[Study], items: Sequence[Hypothesis], fo
     stated = rule.describe() | {"seed": studies[0].seed}
     title = str(plan.setting("name"))
     text = build_report(
-        summary, sizes, stated, facts, figures, title=title, folder=folder.path, complexity=complexity
+        summary,
+        sizes,
+        stated,
+        facts,
+        figures,
+        title=title,
+        folder=folder.path,
+        complexity=complexity,
+        lacking=lacking,
     )
     folder.write_text("report.md", text)
     width = shutil.get_terminal_size((100, 24)).columns
     print(console_table(summary, width, color=sys.stdout.isatty()))
+    if lacking:
+        print(f"{unfinished(summary, lacking)} The command that began the run goes on with it.")
     print(f"Report: {folder.path / 'report.md'}")
 
 

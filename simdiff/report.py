@@ -10,6 +10,7 @@ import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -19,6 +20,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from simdiff import wording
 from simdiff.plots import columns
 from simdiff.plots.columns import AGREE, DISAGREE, INCONCLUSIVE, NO_THEORY, VERDICTS
 from simdiff.plots.complexity import RESULTS as FOUND
@@ -45,8 +47,8 @@ def headline(summary: pd.DataFrame) -> str:
     count = _counts(summary)
     compared = sum(count[v] for v in (AGREE, DISAGREE, INCONCLUSIVE))
     if not compared:
-        return f"No comparison with a theory was made; {_plural(len(summary), 'estimate')}."
-    whole = _plural(compared, "comparison")
+        return f"No comparison with a theory was made; {wording.plural(len(summary), 'estimate')}."
+    whole = wording.plural(compared, "comparison")
     if count[AGREE] == compared:
         return f"Theory and simulation agree in all of {whole}."
     verdict = "The simulation contradicts the theory" if count[DISAGREE] else "Nothing contradicts the theory"
@@ -64,6 +66,7 @@ def build_report(
     title: str = "simdiff report",
     folder: Path | None = None,
     complexity: pd.DataFrame | None = None,
+    lacking: Mapping[str, Mapping[int, int]] = MappingProxyType({}),
 ) -> str:
     """Build the text of `report.md` (Markdown).
 
@@ -73,19 +76,21 @@ def build_report(
     `provenance`: device, versions, commit, date, command or whatever is known. `figures`: image files;
     each PNG is embedded, with a link to the PDF of the same name when that is in the list. `folder`:
     where the report will lie, so that links are relative to it. `complexity`: the table of sample
-    complexities, if one was asked for.
+    complexities, if one was asked for. `lacking`: {point: {d: trials that are still to run}} of a run that is
+    not finished.
     """
     sections = {
         "Acceptance rule": _rule(rule),
         "Verdicts": _verdicts(summary),
         "Trials without a finite result": _non_finite(summary),
-        "What is missing": _missing(summary, rule),
+        "What is missing": wording.missing(summary, rule, lacking),
         "Finite sizes": _finite_sizes(summary, extrapolation),
         "Sample complexity": _complexity(complexity),
         "Figures": _figures(figures, folder),
         "Provenance": _facts(provenance),
     }
     head = f"# {title}\n\n**{headline(summary)}**\n\n{_effort(summary, rule)}\n"
+    head += f"\n**{wording.unfinished(summary, lacking)}**\n" if lacking else ""
     return head + "".join(f"\n## {name}\n\n{text}\n" for name, text in sections.items() if text)
 
 
@@ -97,14 +102,14 @@ def console_table(summary: pd.DataFrame, width: int = 80, *, color: bool = False
     the number of non-finite trials close it. `color` adds terminal colours.
     """
     if len(summary) <= CONSOLE_ROWS:
-        parts: list[Any] = [_rich_rows(summary, _keys(summary))]
+        parts: list[Any] = [_rich_rows(summary, wording.keys(summary))]
     else:
         worst = summary.iloc[worst_first(summary)[:WORST]]
         heading = Text(f"The {WORST} worst of {len(summary)}:")
-        parts = [_rich_totals(summary), Text(""), heading, _rich_rows(worst, _keys(summary))]
+        parts = [_rich_totals(summary), Text(""), heading, _rich_rows(worst, wording.keys(summary))]
     parts += [Text(""), Text(headline(summary))]
     if lost := int(_bad(summary).sum()):
-        parts.append(Text(f"{_plural(lost, 'trial')} without a finite result, left out of the means."))
+        parts.append(Text(f"{wording.plural(lost, 'trial')} without a finite result, left out of the means."))
     out = io.StringIO()
     system: Literal["standard"] | None = "standard" if color else None
     console = Console(file=out, width=width, force_terminal=color, color_system=system, highlight=False)
@@ -125,29 +130,9 @@ def _counts(summary: pd.DataFrame) -> dict[str, int]:
     return {v: int(found.get(v, 0)) for v in VERDICTS}
 
 
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"
-
-
 def _bad(summary: pd.DataFrame) -> pd.Series:
     """Count the trials of every point without a finite result: {digest: count}."""
     return summary.groupby("point", sort=False)["bad"].max().fillna(0).astype(int)
-
-
-def _trials(text: Any) -> list[int]:
-    """Read the numbers of trials at every size: "16+12+8" -> [16, 12, 8]."""
-    parts = str(text).split("+")
-    return [int(float(part)) for part in parts if part.strip().replace(".", "", 1).isdigit()]
-
-
-def _keys(summary: pd.DataFrame) -> list[str]:
-    """Return the columns that tell the rows of one metric apart."""
-    times = "time" in summary.columns and len(columns.values(summary, "time")) > 1
-    return [*columns.varying(summary), *(["time"] if times else [])]
-
-
-def _where(row: Mapping[str, Any] | pd.Series, keys: Iterable[str]) -> str:
-    return ", ".join(f"{k} = {plain_text(row[k])}" for k in keys) or "the one point"
 
 
 def _markdown(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -187,8 +172,8 @@ def _effort(summary: pd.DataFrame, rule: Mapping[str, Any]) -> str:
     if "alpha" in numbers:
         asked.append(f"level alpha = {percent(numbers['alpha'])}")
     asked += [f"{name} {_fact(rule[name])}" for name in ("seed", "seeds") if name in rule]
-    trials = sum(sum(_trials(t)) for t in summary.drop_duplicates("point")["trials"])
-    done = f"Done: {_plural(trials, 'trial')} at {_plural(summary['point'].nunique(), 'point')}"
+    trials = sum(sum(wording.trials(t)) for t in summary.drop_duplicates("point")["trials"])
+    done = f"Done: {wording.plural(trials, 'trial')} at {wording.plural(summary['point'].nunique(), 'point')}"
     estimate = columns.numbers(summary["estimate"])
     known = np.isfinite(estimate) & (estimate != 0) & np.isfinite(columns.numbers(summary["stderr"]))
     shares = columns.numbers(summary["stderr"])[known] / np.abs(estimate[known])
@@ -224,7 +209,7 @@ def _row_texts(shown: pd.DataFrame, keys: Sequence[str]) -> list[list[str]]:
 
 def _verdicts(summary: pd.DataFrame) -> str:
     """Tabulate every comparison, and say what is common to all."""
-    keys = _keys(summary)
+    keys = wording.keys(summary)
     shown = summary if len(summary) <= REPORT_ROWS else summary.iloc[worst_first(summary)[:REPORT_ROWS]]
     rows = [[*r[:-1], f"**{r[-1]}**" if r[-1] == DISAGREE else r[-1]] for r in _row_texts(shown, keys)]
     parts = [_markdown([*(f"`{k}`" for k in keys), *RESULT_TITLES], rows), LEGEND]
@@ -243,23 +228,9 @@ def _non_finite(summary: pd.DataFrame) -> str:
     if not bad.sum():
         return "None."
     first, keys = summary.drop_duplicates("point").set_index("point"), columns.varying(summary)
-    lines = [f"- {_where(first.loc[p], keys)}: {n}" for p, n in bad[bad > 0].items()]
-    head = f"{_plural(int(bad.sum()), 'trial')}, stored with status and seed, and left out of every mean.\n\n"
-    return head + "\n".join(lines)
-
-
-def _missing(summary: pd.DataFrame, rule: Mapping[str, Any]) -> str:
-    """List what ended without the precision or the trials it needs, with the reason."""
-    keys, least = _keys(summary), int(rule.get("min_trials") or 2)
-    found: dict[tuple[str, str, str], list[str]] = {}
-    for _, row in summary.iterrows():
-        few = min(_trials(row["trials"]), default=0) < least
-        if few or row["verdict"] == INCONCLUSIVE:
-            why = columns.plain(row["reason"]) or (f"fewer than {least} trials at a size" if few else "")
-            trials = f"trials {plain_text(row['trials'])} at d = {plain_text(row['sizes'])}"
-            found.setdefault((_where(row, keys), str(why), trials), []).append(str(row["metric"]))
-    lines = [f"- {at}: {', '.join(m)}: {why or 'no reason given'} ({t})" for (at, why, t), m in found.items()]
-    return "\n".join(lines) or "Nothing: every point has the trials and the precision asked for."
+    lines = [f"- {wording.where(first.loc[p], keys)}: {n}" for p, n in bad[bad > 0].items()]
+    count = wording.plural(int(bad.sum()), "trial")
+    return f"{count}, stored with status and seed, and left out of every mean.\n\n" + "\n".join(lines)
 
 
 def _finite_sizes(summary: pd.DataFrame, extrapolation: pd.DataFrame) -> str:
@@ -271,7 +242,7 @@ def _finite_sizes(summary: pd.DataFrame, extrapolation: pd.DataFrame) -> str:
     numbers = zip(*(columns.numbers(extrapolation[c]) for c in ("d", "mean", "stderr")), strict=True)
     for name, (d, mean, stderr) in zip(_names(extrapolation, join), numbers, strict=True):
         means.setdefault(name, {})[int(d)] = with_error(mean, stderr)
-    sizes, keys, shown = sorted({d for row in means.values() for d in row}), _keys(summary), summary
+    sizes, keys, shown = sorted({d for row in means.values() for d in row}), wording.keys(summary), summary
     if len(summary) > REPORT_ROWS:
         shown = summary.iloc[worst_first(summary)[:REPORT_ROWS]]
     rows = []

@@ -1,8 +1,9 @@
 """Runs of one sweep in forked processes: `python resume_driver.py <kills> <words ...>`, in some folder.
 
 Into `whole` runs an undisturbed process; into `killed` so many, one after another, that are killed with
-SIGKILL, and one that may finish; into `shared` two at once. What happened goes to stdout as JSON. The program
-is imported once; JAX starts in each child.
+SIGKILL, and one that may finish; into `shared` two at once; into `storm` four at once, each killed at random
+moments and started again. What happened goes to stdout as JSON. The program is imported once; JAX starts in
+each child.
 """
 
 from __future__ import annotations
@@ -54,10 +55,47 @@ def kill_one(words: list[str], moments: random.Random) -> int:
     return wait(child)
 
 
+def storm(
+    words: list[str], out: str, seconds: float, processes: int, most: int, moments: random.Random
+) -> dict[str, int]:
+    """For so long, keep so many processes at one folder; kill each when it has 1 to `most` files more.
+
+    Returns how many died by SIGKILL, which is before they had finished, and how many finished; the storm ends
+    early with the first of these. The last ones are killed, too.
+    """
+    counts, running = {"killed": 0, "finished": 0, "failed": 0}, dict[int, int]()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not counts["finished"]:
+        there = shards(out)
+        while len(running) < processes:
+            running[start(words, out)] = there + moments.randint(1, most)
+        for child, wanted in list(running.items()):
+            if there >= wanted:
+                time.sleep(moments.uniform(0, 0.02))
+                os.kill(child, signal.SIGKILL)
+            _reap(child, running, counts)
+        time.sleep(0.005)
+    for child in list(running):
+        os.kill(child, signal.SIGKILL)
+        _reap(child, running, counts, flags=0)
+    return counts
+
+
+def _reap(child: int, running: dict[int, int], counts: dict[str, int], flags: int = os.WNOHANG) -> None:
+    """Count a child that has ended by how it did."""
+    done, status = os.waitpid(child, flags)
+    if done:
+        del running[child]
+        code = os.waitstatus_to_exitcode(status)
+        counts[{-signal.SIGKILL: "killed", 0: "finished"}.get(code, "failed")] += 1
+
+
 if __name__ == "__main__":
     kills, words, moments = int(sys.argv[1]), sys.argv[2:], random.Random(5)
     whole = wait(start(words, "whole"))
     killed = [kill_one(words, moments) for _ in range(kills)]
     finished = wait(start(words, "killed"))
     shared = [wait(child) for child in [start(words, "shared"), start(words, "shared")]]
-    json.dump({"whole": whole, "killed": killed, "finished": finished, "shared": shared}, sys.stdout)
+    stormy = storm(words, "storm", 6.0, 4, 4, moments) | {"last": wait(start(words, "storm"))}
+    happened = {"whole": whole, "killed": killed, "finished": finished, "shared": shared, "storm": stormy}
+    json.dump(happened, sys.stdout)

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 import simdiff
-from simdiff import cli, engine
-from simdiff.config import build_problem
+from simdiff import cli, composition, engine
+from simdiff.composition import CONFIGS, make_plan
+from simdiff.config import SETTINGS, build_problem
 from simdiff.store import RunFolder
 
 HERE = Path(__file__).parent
@@ -62,7 +63,7 @@ def ran(monkeypatch):
 
 
 def plan(*words, multirun=False):
-    return cli._plan(list(words), multirun, "simdiff")
+    return make_plan(list(words), multirun, "simdiff")
 
 
 # --- run and report
@@ -177,13 +178,15 @@ def test_report_writes_the_same_again(again, capsys):
     assert "agree in all of 4" in capsys.readouterr().out
 
 
-def test_report_of_an_unfinished_run_says_what_is_missing(again):
+def test_report_of_an_unfinished_run_says_what_is_missing(again, capsys):
     second = build_problem({"problem": "own_problem:Mean", "level": 2.0})
     shutil.rmtree(again / "trials" / second.digest())
     assert cli.main(["report", "-m", *OWN, "level=1,2", QUIET, "out=runs/mine"]) == 0
     text = (again / "report.md").read_text()
     assert "2 agree, 0 disagree, 2 inconclusive" in text
-    assert re.search(r"level = 2: value, twice: .*trials 0\+0\+0", text)
+    assert "**Unfinished: 1 of 2 points, 48 or more trials still to run.**" in text
+    assert re.search(r"level = 2: unfinished: 16 trials to run at d = 20, .* \(there are 0\+0\+0 at", text)
+    assert "Unfinished: 1 of 2 points" in capsys.readouterr().out
 
 
 def test_a_wrong_theory_is_a_finding_not_a_failure(again, capsys):
@@ -276,7 +279,7 @@ def test_list_names_everything(capsys):
     out = capsys.readouterr().out
     for name in ("gaussian", "power_law", "random_features", "ridge", "optax", "tanh", "hard_tanh"):
         assert re.search(rf"\b{name}\b", out), name
-    for file in (cli.CONFIGS / "experiment").glob("*.yaml"):
+    for file in (CONFIGS / "experiment").glob("*.yaml"):
         assert re.search(rf"^ +{file.stem}  +\w.{{20,}}", out, re.MULTILINE), file.stem
     assert "gaussian_equivalence" in out
     assert "package.module:Class" in out
@@ -289,7 +292,7 @@ def test_help(words, capsys):
     assert caught.value.code == 0
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 110
-    for word in ("run", "predict", "report", "list") if words == ["--help"] else cli.SETTINGS:
+    for word in ("run", "predict", "report", "list") if words == ["--help"] else SETTINGS:
         assert word in out or word in ("sweep", "name"), word
 
 
@@ -336,8 +339,8 @@ def test_flags_and_overrides_come_in_any_order(monkeypatch):
 
 
 def test_a_long_sweep_is_composed_once(monkeypatch):
-    calls, compose = [], cli.compose
-    monkeypatch.setattr(cli, "compose", lambda *a, **k: calls.append(a) or compose(*a, **k))
+    calls, compose = [], composition.compose
+    monkeypatch.setattr(composition, "compose", lambda *a, **k: calls.append(a) or compose(*a, **k))
     values = ",".join(map(str, range(1, 26)))
     assert len(plan(f"psi_n={values}", "m=1,2", multirun=True).points) == 50
     assert len(calls) == 1
@@ -346,7 +349,7 @@ def test_a_long_sweep_is_composed_once(monkeypatch):
     assert len(calls) == 3
 
 
-EXPERIMENTS = sorted(file.stem for file in (cli.CONFIGS / "experiment").glob("*.yaml"))
+EXPERIMENTS = sorted(file.stem for file in (CONFIGS / "experiment").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

@@ -92,18 +92,43 @@ def test_trials_of_another_run_are_used_only_where_this_one_asks_for_them(uninte
 
 def test_replay_is_collect_without_trials(uninterrupted, monkeypatch):
     calls = counted(monkeypatch)
-    pd.testing.assert_frame_equal(table(replay(study(), uninterrupted[0]), study()), uninterrupted[1])
+    pd.testing.assert_frame_equal(table(replay(study(), uninterrupted[0]).items, study()), uninterrupted[1])
+    assert replay(study(), uninterrupted[0]).lacking == {}
     assert calls == []
 
 
-def test_replay_shows_what_there_is():
+def test_replay_shows_what_there_is_and_what_is_missing():
     store = Memory()
-    empty = table(replay(study(), store), study())
+    empty = table(replay(study(), store).items, study())
+    assert replay(study(), store).lacking == {20: 16, 40: 16, 80: 16}
     assert set(empty["trials"]) == {"0+0+0"}
     assert set(empty["verdict"]) == {"inconclusive"}
     for frame in engine.run_trials(Mean(), 20, 0, range(16)):
         store.append(frame)
-    assert set(table(replay(study(), store), study())["trials"]) == {"16+0+0"}
+    assert replay(study(), store).lacking == {40: 16, 80: 16}
+    assert set(table(replay(study(), store).items, study())["trials"]) == {"16+0+0"}
+
+
+@pytest.mark.parametrize("missing", [0, 17])
+def test_a_hole_in_the_trials_is_missing(missing, uninterrupted):
+    store = Memory()
+    for d in SIZES:
+        rows = uninterrupted[0].trials(study().point, d, 0)
+        store.append(rows[(rows["d"] != 40) | (rows["trial"] != missing)])
+    assert replay(study(), store).lacking == {40: 1}
+
+
+def raising(problem):
+    return {"value": 1 / (problem.level - 2.0), "twice": 4.0}
+
+
+def test_a_theory_that_raises_is_named_with_the_problem_and_the_error():
+    line = (
+        r"theory test_collect:raising: got 'ZeroDivisionError: .* \(test_collect.*, line \d+\)'.*'level': 2"
+    )
+    with pytest.raises(InputError, match=line) as caught:
+        simdiff.validate(Mean(), raising, sizes=SIZES)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
 def test_stages_depend_on_standard_errors_not_on_agreement(uninterrupted):

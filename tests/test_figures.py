@@ -14,6 +14,7 @@ import pytest
 
 import simdiff
 from simdiff import cli
+from simdiff.composition import make_plan
 from simdiff.config import build_problem
 from simdiff.figures import _in_steps, _lines, complexity_table, dense_values, theory_table, threshold_marks
 from simdiff.trainers import Ridge
@@ -24,7 +25,7 @@ OWN = {"problem": "toy_problems:Mean", "theory": "toy_problems:mean_theory"}
 
 
 def points(*words):
-    return cli._plan(list(words), True, "simdiff").points
+    return make_plan(list(words), True, "simdiff").points
 
 
 def test_dense_values_keep_the_simulated_ones():
@@ -146,7 +147,7 @@ def coarse(monkeypatch):
 
 
 def found_at(*words):
-    plan = cli._plan([*LEARNER, *ASKED, *words], True, "simdiff")
+    plan = make_plan([*LEARNER, *ASKED, *words], True, "simdiff")
     return complexity_table(plan.base, plan.points)
 
 
@@ -167,12 +168,12 @@ def test_complexity_at_given_ridges_keeps_them_apart(coarse):
     assert set(found["trainer.ridge"]) == {0.01, 0.1}
     exact = found["level"] / 0.5 * (1 + np.log10(found["trainer.ridge"] / 0.01) ** 2)
     np.testing.assert_allclose(found["sample_complexity"], exact, rtol=1e-6)
-    off = cli._plan([*LEARNER, "level=1,2", "figure.x=level"], True, "simdiff")
+    off = make_plan([*LEARNER, "level=1,2", "figure.x=level"], True, "simdiff")
     assert complexity_table(off.base, off.points) is None
 
 
 def test_a_theory_that_fails_costs_the_complexity_only():
-    plan = cli._plan(["problem=test_figures:Learner", "theory=test_figures:fragile", "level=1.5"], True, "")
+    plan = make_plan(["problem=test_figures:Learner", "theory=test_figures:fragile", "level=1.5"], True, "")
     asked = {"metric": "value", "threshold": 0.5, "ridge": 0.01}
     base = plan.base | {"figure": plan.base["figure"] | {"x": "level", "complexity": asked}}
     with pytest.warns(UserWarning, match="no sample complexity .ZeroDivisionError"):

@@ -73,6 +73,14 @@ def test_two_processes_in_one_folder_end_with_the_same_tables(done):
     pd.testing.assert_frame_equal(rows(here / "shared"), rows(here / "whole"))
 
 
+def test_four_processes_killed_at_random_in_one_folder_lose_and_damage_nothing(done):
+    here, happened = done
+    assert happened["storm"]["killed"] >= 3, happened
+    assert (happened["storm"]["failed"], happened["storm"]["last"]) == (0, 0), (here / "log.txt").read_text()
+    assert same_tables(here / "storm", here / "whole")
+    pd.testing.assert_frame_equal(rows(here / "storm"), rows(here / "whole"))
+
+
 def test_a_table_off_by_rounding_would_be_told_apart(done):
     here, _ = done
     other = pd.read_csv(here / "whole" / "summary.csv")

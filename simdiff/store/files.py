@@ -14,6 +14,8 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+from simdiff.errors import InputError
+
 TEMPORARY = ".tmp-"
 """How the names of unfinished files start. A killed process leaves some behind; readers skip them."""
 
@@ -23,13 +25,16 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path with the suffix of `path`; when the block ends well, it becomes `path`.
 
     The block writes and closes the temporary file. If it raises, `path` is left as it was.
+
+    Raises:
+        InputError: the disk is full, has gone, or may not be written.
     """
-    make_folder(path.parent)
-    with _temporary(path) as temporary:
+    with _one_line(path), _temporary(path) as temporary:
+        make_folder(path.parent)
         yield temporary
         _sync(temporary, os.O_RDWR)
         os.replace(temporary, path)
-    sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -39,9 +44,13 @@ def write_text(path: Path, text: str) -> None:
 
 
 def create_text(path: Path, text: str) -> bool:
-    """Write `text` to `path` unless something has that name already; True if this call wrote it."""
-    make_folder(path.parent)
-    with _temporary(path) as temporary:
+    """Write `text` to `path` unless something has that name already; True if this call wrote it.
+
+    Raises:
+        InputError: as `replacing`.
+    """
+    with _one_line(path), _temporary(path) as temporary:
+        make_folder(path.parent)
         temporary.write_bytes(text.encode())
         _sync(temporary, os.O_RDWR)
         try:
@@ -52,8 +61,21 @@ def create_text(path: Path, text: str) -> bool:
             if path.exists():
                 return False
             os.replace(temporary, path)
-    sync_folder(path.parent)
+        sync_folder(path.parent)
     return True
+
+
+@contextlib.contextmanager
+def _one_line(path: Path) -> Iterator[None]:
+    """Say which file could not be written and why, in place of what the system says."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error).splitlines()[0]
+        kept = "what was stored before is kept, and the same command goes on from there"
+        raise InputError(
+            "run folder", str(path), "a disk that can be written", f"{reason}; {kept}"
+        ) from error
 
 
 def supersede_text(path: Path, text: str) -> None:

@@ -13,12 +13,13 @@ Several processes may use one folder. Files that were there before the first run
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,16 +53,21 @@ class RunFolder:
         self.path = Path(path)
         self._cache = shards.ShardCache()
         if create:
+            found = self._present()
+            self._refuse_foreign(found)
             self.check_writable()
-            self._adopt()
+            self._adopt(found)
         elif not any((self.path / name).exists() for name in (MARKER, "trials")):
             raise InputError("run folder", str(path), f"the folder of a run (it holds {MARKER} or trials/)")
         self._foreign = frozenset(self._marker().get("foreign", ()))
 
     def check_writable(self) -> None:
         """Raise `InputError` unless files can be created in the folder and in its subfolders."""
+        folders = (self.path, self._trials, self.path / "rules", self.path / "figures")
         try:
-            for folder in (self.path, self._trials, self.path / "rules", self.path / "figures"):
+            for file in (folder for folder in folders if folder.exists() and not folder.is_dir()):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(file))
+            for folder in folders:
                 files.make_folder(folder)
                 files.probe(folder)
         except (OSError, ValueError) as error:
@@ -171,16 +177,22 @@ class RunFolder:
             raise _foreign_file(self.path / place)
         return self.path / place
 
-    def _adopt(self) -> None:
-        """Mark the folder as a run's, with a list of the files that are there already."""
-        if (self.path / MARKER).exists():
-            return
-        found = [*_names(self.path), *(f"figures/{name}" for name in _names(self.path / "figures"))]
-        marker = {"program": "simdiff", "created": provenance.iso_date(), "foreign": sorted(found)}
+    def _present(self) -> list[str]:
+        """Files that are in the folder already."""
+        figures = [f"figures/{name}" for name in _names(self.path / "figures")]
+        return sorted([*_names(self.path), *figures])
+
+    def _refuse_foreign(self, found: Sequence[str]) -> None:
+        """Raise `InputError` if a file from elsewhere has a name that every run writes."""
         taken = [name for name in OUTPUTS if name in found]
-        if taken and not (self.path / MARKER).exists():  # else another process marked it, then wrote them
+        if taken and not (self.path / MARKER).exists():  # else a process marked it, then wrote them
             raise _foreign_file(self.path / taken[0])
-        files.create_text(self.path / MARKER, json.dumps(marker, indent=1))
+
+    def _adopt(self, found: Sequence[str]) -> None:
+        """Mark the folder as a run's, with a list of the files that are there already."""
+        if not (self.path / MARKER).exists():
+            marker = {"program": "simdiff", "created": provenance.iso_date(), "foreign": list(found)}
+            files.create_text(self.path / MARKER, json.dumps(marker, indent=1))
 
     def _marker(self) -> dict[str, Any]:
         path = self.path / MARKER
@@ -188,7 +200,12 @@ class RunFolder:
 
 
 def _names(folder: Path) -> list[str]:
-    return [entry.name for entry in os.scandir(folder) if entry.is_file() and entry.name[0] != "."]
+    """Files in the folder; none where there is no such folder, or it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries if entry.is_file() and entry.name[0] != "."]
+    except (OSError, ValueError):
+        return []
 
 
 def _checked(name: str) -> str:

@@ -89,10 +89,19 @@ def test_a_folder_with_a_foreign_report_is_refused_at_once(tmp_path: Path) -> No
     for _ in range(2):
         with pytest.raises(InputError, match=r"report\.md"):
             RunFolder(tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == ["report.md"]
     (tmp_path / "report.md").unlink()
     RunFolder(tmp_path).write_text("report.md", "ours")
     RunFolder(tmp_path).write_text("report.md", "ours again")
     assert (tmp_path / "report.md").read_text() == "ours again"
+
+
+@pytest.mark.parametrize("name", ["trials", "rules", "figures"])
+def test_a_file_in_the_place_of_a_folder_is_named_and_nothing_made(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(InputError, match=f"{name} is a file"):
+        RunFolder(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"foreign": []}'])

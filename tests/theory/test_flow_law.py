@@ -127,7 +127,7 @@ def test_losses_are_those_of_ensembles(problem):
 
 
 def test_the_truncated_basis_has_the_full_kernels_law():
-    """Twice the landmarks, ten times the range of eigenvalues: V moves by 0.25% of its maximum."""
+    """Twice the landmarks, ten times the range of eigenvalues: V moves by less than 0.5% of its maximum."""
     coarse = first_order(LAZY)
     fine = tangent_basis.tangent_basis(LAZY, nodes(LAZY), least=1e-4)
     at = InFeatures(LAZY.realised(SIZE), fine)
