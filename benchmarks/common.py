@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pandas as pd
 
+from simdiff.engine import launch_size, prepare, trial_keys
+from simdiff.engine.devices import one_lapack_thread
+from simdiff.problem import Problem
 from simdiff.store import commit, iso_date, machine, versions
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -35,6 +39,19 @@ def peak(dtype: str, size: int = 3000) -> float:
     with jax.default_matmul_precision("float32"):
         product = jax.jit(jnp.matmul).lower(a, a).compile()
     return 2 * size**3 / seconds(lambda: product(a, a))
+
+
+def engine_seconds(problem: Problem, d: int, repeats: int = 3) -> float:
+    """Median seconds a trial, compiled, in launches as the engine makes them on the devices in use."""
+    launch, inputs, size = prepare(problem, d, 0), problem.kernel(d)[1], launch_size(problem, d)
+    arguments = launch.placed(trial_keys(problem, d, 0, range(size)), inputs)
+    with one_lapack_thread():
+        return seconds(lambda: launch(*arguments)["test"], repeats) / size
+
+
+def exponent(x: Sequence[float], y: Sequence[float]) -> float:
+    """The least-squares slope of log y against log x."""
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
 
 
 def facts(command: str, **more: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Every benchmark in one run, one after the other: `make bench`.
+"""Every benchmark of speed in one run, one after the other: `make bench`.
 
 python benchmarks/run_all.py
 """
@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import linear_path
 import speed
-import trial_speed
+import speed_figure
+import time_to_verdict
 
 if __name__ == "__main__":
-    for part in (
-        speed.theory,
-        speed.memory,
-        speed.large_point,
-        trial_speed.main,
-        linear_path.main,
-        speed.sweep,
-    ):
-        part()
+    for name in speed.PARTS:
+        speed.part(name)()
+    linear_path.main()
+    time_to_verdict.main()
+    speed_figure.main()

@@ -1,40 +1,41 @@
-"""Speed and memory against the plain NumPy script and against this machine's own peak.
+"""Speed and memory against the plain NumPy script, a PyTorch loop and this machine's own peak.
 
-    python benchmarks/speed.py [sweep] [point] [theory] [memory]      # default: all four
+    python benchmarks/speed.py [PART ...]      # default: every part, one after the other
 
-sweep   the default psi_p sweep (experiment=gaussian_learning_curve), compilation included and the compilation
-        cache empty, against benchmarks/numpy_script.py doing the same numbers of trials. NumPy's time is its
-        median trial time at every (point, size), times the number of trials: running it whole would take
-        hours at m = inf, where a script needs many draws (see `draws_for_infinity`).
-point   one large point: useful flops a second of a whole trial (a symmetric product counted once) as a share
-        of the matrix-product rate measured in the same run.
-theory  points a second in a map of learning curves.
-memory  peak memory of a process that runs one trial with n m = 10^6 rows at p = 2000.
+sweep     the default psi_p sweep (experiment=gaussian_learning_curve), compiling included, no program kept
+          from before, against benchmarks/numpy_script.py doing the same numbers of trials, that is at
+          equal precision. NumPy's time is its median trial time at every (point, size), times the number
+          of trials: running it whole would take hours at m = inf, where a script needs many draws (see
+          `draws_for_infinity`); "finite m only" needs no such assumption. Also: compilation's share.
+trials    seconds a trial, compiled, against NumPy's: see trial_speed.py.
+training  steps a second against a PyTorch loop: see training_speed.py.
+peak      useful flops as a share of the product rate, for Ridge, flow and Optax: see peak_share.py.
+growth    time against d, n m and p, with fitted exponents: see growth.py.
+memory    peak memory against n m and p: see growth.py.
+theory    points a second in a map of learning curves.
+devices   one CPU device with all threads against one device a core: see device_scaling.py.
 
 Results go to results/speed_*.csv with device, versions and commit in the .json beside them.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import importlib
 import math
-import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
+from collections.abc import Callable
 
-import jax
 import numpy as np
 import numpy_script
 import pandas as pd
-from common import RESULTS, facts, peak, seconds, store
+from common import RESULTS, facts, seconds, store
 
 import simdiff
-from simdiff.engine import prepare, trial_keys
 from simdiff.store import RunFolder
 from simdiff.theory import load
 
@@ -77,21 +78,41 @@ def numpy_seconds(d: int, psi_p: float, m: float, precision: float) -> float:
     return high + (high - low) / 32 * (needed - 64)
 
 
+_CHILD = """
+import atexit, sys, jax
+spent = []
+def listen(event, seconds, **more):
+    if event.endswith("backend_compile_duration"):
+        spent.append(seconds)
+jax.monitoring.register_event_duration_secs_listener(listen)
+atexit.register(lambda: print("compiled", len(spent), sum(spent)))
+from simdiff.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def whole_command(folder: str) -> tuple[float, int, float]:
+    """Seconds of the default sweep as a process of its own, programs compiled in it, and their seconds."""
+    words = ["run", "experiment=gaussian_learning_curve", "compilation_cache=off", f"out={folder}/run"]
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", _CHILD, *words], check=True, capture_output=True, text=True)
+    spent = time.perf_counter() - start
+    _, count, compiling = done.stdout.strip().splitlines()[-1].split()
+    return spent, int(count), float(compiling)
+
+
 def sweep() -> None:
     """The default sweep in a process of its own, then NumPy trial by trial."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "simdiff.cli", "run", "experiment=gaussian_learning_curve"]
-        start = time.perf_counter()
-        subprocess.run([*command, f"out={folder}/run"], check=True, stdout=subprocess.DEVNULL)
-        ours = time.perf_counter() - start
+        ours, programs, compiling = whole_command(folder)
         run = RunFolder(f"{folder}/run", create=False)
         rows, summary = run.trials(), run.read_table("summary")
+        precision = float(run.rules()[-1]["precision"])
         kept = RESULTS / "gaussian_learning_curve"
         kept.mkdir(parents=True, exist_ok=True)
         for name in ("figures/curves.png", "figures/deviations.png", "summary.csv"):
             shutil.copy(run.path / name, kept)
     parameters = summary.drop_duplicates("point").set_index("point")
-    precision = 0.01
     table = []
     for (digest, d), part in rows.groupby(["point", "d"]):
         psi_p, m = float(parameters.loc[digest, "model.psi_p"]), float(parameters.loc[digest, "m"])
@@ -101,37 +122,31 @@ def sweep() -> None:
         print(table[-1], flush=True)
     columns = ["m", "psi_p", "d", "trials", "simdiff_trial_s", "numpy_trial_s", "numpy_s", "simdiff_s"]
     frame = pd.DataFrame(table, columns=columns).sort_values(["m", "psi_p", "d"])
+    totals = _totals(frame, ours) | {
+        "programs compiled": programs,
+        "processor time in XLA's compiler, summed over threads (s)": round(compiling, 1),
+        "compiler's share of the command": round(compiling / ours, 3),
+    }
+    store("speed_sweep", frame, facts(f"{COMMAND} sweep", precision=precision, totals=totals))
+    print(*(f"{name}: {value}" for name, value in totals.items()), sep="\n")
+
+
+def _totals(frame: pd.DataFrame, ours: float) -> dict[str, float]:
+    """What the command does outside trials is charged to finite m by its share of the points."""
     finite = frame[np.isfinite(frame["m"])]
-    totals = {
+    numpy_all, numpy_finite = float(frame["numpy_s"].sum()), float(finite["numpy_s"].sum())
+    points = [len(some[["m", "psi_p"]].drop_duplicates()) for some in (finite, frame)]
+    outside = (ours - float(frame["simdiff_s"].sum())) * points[0] / points[1]
+    finite_ours = float(finite["simdiff_s"].sum()) + outside
+    return {
         "simdiff, whole command (s)": round(ours, 1),
         "simdiff, in trials (s)": round(float(frame["simdiff_s"].sum()), 1),
-        "NumPy, all (s)": round(float(frame["numpy_s"].sum()), 1),
-        "NumPy, finite m only (s)": round(float(finite["numpy_s"].sum()), 1),
-        "ratio, all, compilation included": round(float(frame["numpy_s"].sum()) / ours, 2),
-        "ratio, finite m, trials only": round(float(finite["numpy_s"].sum() / finite["simdiff_s"].sum()), 2),
+        "NumPy, all (s)": round(numpy_all, 1),
+        "NumPy, finite m only (s)": round(numpy_finite, 1),
+        "ratio, all, compilation included": round(numpy_all / ours, 2),
+        "ratio, finite m, compilation included": round(numpy_finite / finite_ours, 2),
+        "ratio, finite m, trials only": round(numpy_finite / float(finite["simdiff_s"].sum()), 2),
     }
-    store("speed_sweep", frame, facts(f"{COMMAND} sweep", totals=totals))
-    print(totals)
-
-
-def large_point() -> None:
-    """d = 400, psi_p = 4, m = 8: flops of a trial against the product rate just before and after."""
-    table = []
-    for d in (200, 400, 800):
-        problem = point(4.0, 8)
-        before = peak("float32")
-        compiled = prepare(problem, d, 0)
-        _, inputs = problem.kernel(d)
-        count = simdiff.engine.batch_size(problem, d)
-        keys = trial_keys(problem, d, 0, range(count))
-        inputs = jax.tree.map(jax.numpy.asarray, inputs)
-        each = seconds(lambda c=compiled, k=keys, i=inputs: c(k, i)["test"]) / count
-        rate, top = problem.cost(d) / each, statistics.mean([before, peak("float32")])
-        table.append((d, 4 * d, problem.arithmetic(), each, rate / 1e9, top / 1e9, rate / top))
-    columns = ["d", "p", "dtype", "trial_s", "useful_gflops", "peak_gflops", "fraction_of_peak"]
-    store(
-        "speed_point", pd.DataFrame(table, columns=columns), facts(f"{COMMAND} point", psi_p=4, psi_n=2, m=8)
-    )
 
 
 def theory() -> None:
@@ -144,31 +159,27 @@ def theory() -> None:
     store("speed_theory", table, facts(f"{COMMAND} theory"))
 
 
-def memory() -> None:
-    """One trial with 10^6 training pairs, in a process of its own."""
-    lines = subprocess.run(
-        [sys.executable, __file__, "memory-child"], check=True, capture_output=True, text=True
-    ).stdout.split()
-    names = ["rows", "p", "d", "trial_s", "peak_gib", "test"]
-    store("speed_memory", pd.DataFrame([map(float, lines)], columns=names), facts(f"{COMMAND} memory"))
+def part(name: str) -> Callable[[], None]:
+    """The function of a part; those with a file of their own are imported when asked for."""
+    own = {"sweep": sweep, "theory": theory}
+    if name in own:
+        return own[name]
+    places = {
+        "trials": ("trial_speed", "main"),
+        "training": ("training_speed", "main"),
+        "peak": ("peak_share", "main"),
+        "growth": ("growth", "times"),
+        "memory": ("growth", "memory"),
+        "devices": ("device_scaling", "main"),
+    }
+    if name not in places:
+        raise SystemExit(f"no part {name!r}; there are {', '.join(PARTS)}")
+    module, function = places[name]
+    return getattr(importlib.import_module(module), function)
 
 
-def memory_child() -> None:
-    """Print rows, p, d, seconds, peak GiB and the test error."""
-    problem = dataclasses.replace(point(4.0, 1000), psi_n=2.0)
-    frame = simdiff.simulate(problem, d=500, trials=1)
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(10**6, 2000, 500, frame["duration"][0], used, frame["test"][0])
-
+PARTS = ("theory", "memory", "growth", "peak", "trials", "training", "devices", "sweep")
 
 if __name__ == "__main__":
-    parts = {
-        "sweep": sweep,
-        "point": large_point,
-        "theory": theory,
-        "memory": memory,
-        "memory-child": memory_child,
-    }
-    sys.path.insert(0, str(Path(__file__).parent))
-    for name in sys.argv[1:] or ["sweep", "point", "theory", "memory"]:
-        parts[name]()
+    for run_part in [part(name) for name in sys.argv[1:] or PARTS]:
+        run_part()

@@ -1,6 +1,6 @@
 """Seconds a trial, simdiff against the plain NumPy script, side by side in one run.
 
-    python benchmarks/trial_speed.py
+    python benchmarks/trial_speed.py          # or: python benchmarks/speed.py trials
 
 Programs are compiled before the clock starts; both run the same problem (default data, tanh, psi_n = 2,
 t = 0.1, ridge 1e-3). NumPy at m = inf takes draws that bring its errors within a quarter of a 1% precision
@@ -11,23 +11,14 @@ from __future__ import annotations
 
 import math
 
-import jax
 import pandas as pd
-from common import facts, seconds, store
+from common import engine_seconds, facts, store
 from speed import numpy_seconds, point
-
-from simdiff.engine import batch_size, prepare, trial_keys
-from simdiff.engine.devices import one_lapack_thread
 
 
 def ours(d: int, psi_p: float, m: float) -> float:
     """Median seconds a trial, in a batch as the engine runs it."""
-    problem = point(psi_p, m)
-    compiled, (_, inputs) = prepare(problem, d, 0), problem.kernel(d)
-    count = batch_size(problem, d)
-    keys, inputs = trial_keys(problem, d, 0, range(count)), jax.tree.map(jax.numpy.asarray, inputs)
-    with one_lapack_thread():
-        return seconds(lambda: compiled(keys, inputs)["test"], 3) / count
+    return engine_seconds(point(psi_p, m), d)
 
 
 def main() -> None:

@@ -1,0 +1,118 @@
+"""Seconds until `validate` decides at a fixed precision, and how trials were spread over sizes.
+
+    python benchmarks/time_to_verdict.py                      # three problems at 0.5% and 0.1%
+    python benchmarks/time_to_verdict.py ridge 0.005          # one problem, some precisions
+
+Three ways to the same precision (half width of each limit's 95% confidence interval, alpha 5%):
+
+equal      sizes 100, 200, 400 with as many trials at each: the pilot's standard errors say how many
+optimal    the same sizes, trials where they are cheapest (`simdiff.validation.allocation`)
+apart      the same with the default sizes, which are farther apart (`simdiff.engine.sizes.DEFAULT`)
+
+Each way compiles its programs before the clock starts and has the test error exactly given the weights.
+`gigaflops` is the cost that the allocation counts. Control variates were tried and left out: twenty of them
+(means of |x|^2, |z|^2, tr W^4, fluctuations of U and V about their known means) explain 0.37 to 0.56 of the
+variance of the score error, which mostly decides how many trials are needed, and three of them 0.2 to 0.45
+(d = 48 and 64, 192 trials). Stored in results/time_to_verdict.csv.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Mapping
+
+import pandas as pd
+from common import facts, store
+
+import simdiff
+from simdiff import engine
+from simdiff.collect import Memory, Study, collect
+from simdiff.validation import Hypothesis, fit_limit, half_width, judge_table
+from simdiff.verbs import make_study
+
+OLD, MOST, PRECISIONS = (100, 200, 400), 8192, (0.005, 0.001)
+_AIM = 0.9
+
+
+def problems() -> dict[str, simdiff.problem.Problem]:
+    """Denoising at m = 4, linear sampling, gradient flow on a linear manifold."""
+    model, flow = simdiff.models.RandomFeatures(1.0), simdiff.trainers.GradientFlow((10.0,), ridge=1e-3)
+    denoising = simdiff.DenoisingScoreMatching
+    return {
+        "ridge": denoising(model=model, trainer=simdiff.trainers.Ridge(1e-2), psi_n=2.0, m=4, t=0.1),
+        "linear": simdiff.LinearSampling(
+            simdiff.data.PowerLaw(0.5), simdiff.trainers.Ridge(0.3), psi_n=2.0, samples=0
+        ),
+        "flow": denoising(
+            data=simdiff.data.LinearManifold(0.5), model=model, trainer=flow, psi_n=2.0, m=4, t=0.2
+        ),
+    }
+
+
+def rows_of(study: Study, totals: Mapping[int, int], kept: Memory) -> pd.DataFrame:
+    """Trials up to these totals; what is kept is not run again."""
+    for d, count in totals.items():
+        done = len(kept.trials(study.point, d, study.seed)["trial"].unique())
+        if done < count:
+            for frame in engine.run_trials(study.problem, d, study.seed, range(done, count), study.dtype):
+                kept.append(frame)
+    return pd.concat([kept.trials(study.point, d, study.seed) for d in study.sizes], ignore_index=True)
+
+
+def equally(study: Study) -> list[Hypothesis]:
+    """As many trials at every size as every metric's precision needs."""
+    kept, count = Memory(), study.rule.min_trials
+    while True:
+        items = study.hypotheses(rows_of(study, dict.fromkeys(study.sizes, count), kept))
+        fits = [(fit_limit(item.stats), study.rule.target(item.reference)) for item in items]
+        missing = max(half_width(fit) / asked for fit, asked in fits)
+        if missing <= 1 or count >= MOST:
+            return items
+        count = min(MOST, max(count + 4, math.ceil(count * (missing / _AIM) ** 2)))
+
+
+def verdict_in(problem: simdiff.problem.Problem, way: str, precision: float) -> dict[str, object]:
+    """One row: seconds, trials by size, verdict."""
+    sizes = engine.nudge(problem, None if way == "apart" else OLD)
+    study = make_study(problem, None, sizes, precision, 0.05, 0, MOST, "auto")
+    for d in study.sizes:
+        engine.prepare(problem, d, 0)
+    start = time.perf_counter()
+    items = equally(study) if way == "equal" else collect(study, Memory())
+    spent = time.perf_counter() - start
+    trials = {int(d): int(n) for d, n in zip(study.sizes, items[0].stats.totals, strict=True)}
+    flops = sum(problem.cost(d) * n for d, n in trials.items())
+    agree = judge_table(items, study.rule).agree
+    found = {
+        "precision": precision,
+        "way": way,
+        "seconds": spent,
+        "gigaflops": flops / 1e9,
+        "agree": str(agree),
+    }
+    return found | {"trials": " ".join(f"{d}:{n}" for d, n in trials.items())}
+
+
+def main(names: tuple[str, ...] = (), precisions: tuple[float, ...] = PRECISIONS) -> None:
+    """Measure and store (parts are printed only)."""
+    rows = []
+    for name, problem in problems().items():
+        if names and name not in names:
+            continue
+        for precision in precisions:
+            for way in ("equal", "optimal", "apart"):
+                rows.append({"problem": name} | verdict_in(problem, way, precision))
+                print(rows[-1], flush=True)
+    table = pd.DataFrame(rows)
+    if names or precisions != PRECISIONS:
+        print(table.to_string(index=False))
+    else:
+        store("time_to_verdict", table, facts("python benchmarks/time_to_verdict.py", most_trials=MOST))
+
+
+if __name__ == "__main__":
+    words = sys.argv[1:]
+    chosen = tuple(word for word in words if word in problems())
+    main(chosen, tuple(float(word) for word in words if word not in chosen) or PRECISIONS)
