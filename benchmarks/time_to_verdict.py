@@ -7,7 +7,7 @@ Three ways to the same precision (half width of each limit's 95% confidence inte
 
 equal      sizes 100, 200, 400 with as many trials at each: the pilot's standard errors say how many
 optimal    the same sizes, trials where they are cheapest (`simdiff.validation.allocation`)
-apart      the same with the default sizes, which are farther apart (`simdiff.engine.sizes.DEFAULT`)
+apart      the same with sizes farther apart, 80, 160, 512 (`simdiff.engine.sizes.APART`)
 
 Each way compiles its programs before the clock starts and has the test error exactly given the weights.
 `gigaflops` is the cost that the allocation counts. Control variates were tried and left out: twenty of them
@@ -29,10 +29,11 @@ from common import facts, store
 import simdiff
 from simdiff import engine
 from simdiff.collect import Memory, Study, collect
+from simdiff.engine.sizes import APART, DEFAULT
 from simdiff.validation import Hypothesis, fit_limit, half_width, judge_table
 from simdiff.verbs import make_study
 
-OLD, MOST, PRECISIONS = (100, 200, 400), 8192, (0.005, 0.001)
+MOST, PRECISIONS = 8192, (0.005, 0.001)
 _AIM = 0.9
 
 
@@ -75,7 +76,7 @@ def equally(study: Study) -> list[Hypothesis]:
 
 def verdict_in(problem: simdiff.problem.Problem, way: str, precision: float) -> dict[str, object]:
     """One row: seconds, trials by size, verdict."""
-    sizes = engine.nudge(problem, None if way == "apart" else OLD)
+    sizes = engine.nudge(problem, APART if way == "apart" else DEFAULT)
     study = make_study(problem, None, sizes, precision, 0.05, 0, MOST, "auto")
     for d in study.sizes:
         engine.prepare(problem, d, 0)

@@ -81,7 +81,7 @@ def validate(
     Args:
         problem: the problem.
         theory: as for `predict`.
-        sizes: two or more; None: 80, 160, 512, or the only one that the data have.
+        sizes: two or more; None: 100, 200, 400, or the only one that the data have.
         precision: relative half width of the limits' 95% confidence intervals.
         alpha: chance of rejecting a correct theory, over all metrics.
         seed: an integer from 0 to 2^32 - 1.

@@ -8,7 +8,7 @@ import pytest
 from toy_problems import Mean
 
 from simdiff.engine import check_sizes, nudge
-from simdiff.engine.sizes import DEFAULT
+from simdiff.engine.sizes import APART, DEFAULT
 from simdiff.errors import InputError
 
 
@@ -82,7 +82,7 @@ def test_bad_sizes_are_named(sizes, words):
 
 
 def price(sizes):
-    """Cost of a limit at a given error, and its bias by a term in 1/d^3: see `engine.sizes.DEFAULT`."""
+    """Cost of a limit at a given error, and its bias by a term in 1/d^3: see `engine.sizes.APART`."""
     u = 1 / np.array(sizes, float)
     others = [np.delete(u, i) for i in range(3)]
     weights = np.array([np.prod(rest / (rest - own)) for own, rest in zip(u, others, strict=True)])
@@ -90,7 +90,7 @@ def price(sizes):
     return np.sum(np.abs(weights) / np.sqrt(u)) ** 2, np.prod(u)
 
 
-def test_the_default_sizes_cost_little_and_bias_hardly_more_than_sizes_nearer_to_each_other():
-    (cost, bias), (near, less) = price(DEFAULT), price((100, 200, 400))
+def test_sizes_far_apart_cost_little_and_bias_hardly_more_than_the_default():
+    (cost, bias), (near, less) = price(APART), price(DEFAULT)
     assert cost / near == pytest.approx(0.38, abs=0.005)
     assert bias / less == pytest.approx(1.2, abs=0.05)
