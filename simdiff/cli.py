@@ -36,6 +36,10 @@ overrides, with their defaults:
   problem=denoising            or package.module:Class, whose constructor arguments are set the same way
   problem=linear_sampling      a chain of linear denoisers: psi_n=4 trainer=none (or ridge, gradient_flow)
                                schedule=exact (or ddpm, reverse_sde, probability_flow) bias=false kl=true
+  problem=ensemble_sampling    models of a few points trained on P draws, and their samples: P=512
+                               data=point_masses data.points=line (square, hexagon, a list, a file)
+                               model=gaussian_features (fourier_features, lazy_network, wide_network)
+                               schedule=variance_preserving (variance_exploding, square_root)
   theory=                      a name or package.module:name; left out, the problem's own
   sizes=[100,200,400]          values of d from which the limit is extrapolated
   precision=0.005  alpha=0.05  half width of the limit's 95% interval; chance to reject a correct theory
@@ -51,6 +55,7 @@ overrides, with their defaults:
   out=runs/NAME                the folder of the run: report.md, summary.csv, figures/, trials/, ...
   figure.kind=curves           or maps (figure.x=psi_n figure.y=model.psi_p) or none
   figure.spectrum=true         also the spectrum of the feature Gram matrix at every point
+  figure.density.models=100    of ensemble_sampling: densities of what models generate, beside theory
   figure.complexity.threshold=0.1   also the least psi_n that reaches it along figure.x, by theory
   experiment=NAME              a prepared sweep; overrides besides it win
 With -m, comma-separated values are swept over, in all combinations. "simdiff list" shows all names.

@@ -170,6 +170,3 @@ def test_predictions_run_through_the_registry(monkeypatch):
         simdiff.predict(LAZY, "effective_dynamics", d=SIZE)
     wide = dataclasses.replace(LAZY, model=WideNetwork(64, "erf", target="score"))
     assert in_features(wide).model.network == LAZY.model
-    minimum = dataclasses.replace(LAZY, trainer=Ridge(0.1), samples=0)
-    law = law_of(minimum.realised(SIZE), weight_law.first_order)
-    assert simdiff.predict(minimum, d=SIZE)["test"] == pytest.approx(law.test, rel=0.05)
