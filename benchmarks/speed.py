@@ -107,7 +107,7 @@ def sweep() -> None:
         ours, programs, compiling = whole_command(folder)
         run = RunFolder(f"{folder}/run", create=False)
         rows, summary = run.trials(), run.read_table("summary")
-        precision = float(run.rules()[-1]["precision"])
+        precision = float(run.rules()[-1]["rule"]["precision"])
         kept = RESULTS / "gaussian_learning_curve"
         kept.mkdir(parents=True, exist_ok=True)
         for name in ("figures/curves.png", "figures/deviations.png", "summary.csv"):
