@@ -6,6 +6,7 @@ is lost. These look at the queue, and a lost job is one line.
 
 from __future__ import annotations
 
+import abc
 import subprocess
 import sys
 import time
@@ -101,13 +102,13 @@ class Followed(BaseSubmititLauncher):
                 ended = now
             time.sleep(min(_LONGEST, max(_SHORTEST, (time.monotonic() - begin) / 10)))
 
+    @abc.abstractmethod
     def _alive(self, jobs: Jobs) -> Jobs:
         """Those that have not ended."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _interrupted(self, jobs: Jobs) -> None:
         """Say or do what becomes of the jobs when the command that waits for them is interrupted."""
-        raise NotImplementedError
 
 
 class Local(Followed):
