@@ -16,7 +16,7 @@ import pandas as pd
 from simdiff import theory
 from simdiff.collect import Study, collect, raised_by_theory, replay
 from simdiff.config import PARTS, PROBLEMS, build_problem
-from simdiff.engine import use_devices
+from simdiff.engine import spread_over_cores, use_devices
 from simdiff.engine.program_cache import use_cache
 from simdiff.errors import InputError
 from simdiff.figures import check_figure, complexity_table, draw_all
@@ -55,7 +55,7 @@ class Plan:
 
 def run(plan: Plan) -> None:
     """Simulate what is missing, then write tables, report and figures."""
-    use_devices(plan.setting("devices"))
+    _take_devices(plan)
     studies, folder = prepare(plan)
     _write(plan, studies.values(), _simulate(studies.values(), folder), folder)
 
@@ -86,10 +86,15 @@ def prepare(plan: Plan, *, here: bool = True) -> tuple[dict[int, Study], RunFold
 
 def simulate(plan: Plan) -> None:
     """Run the trials that are missing at the plan's points; the rest of a run is left to others."""
-    use_devices(plan.setting("devices"))
+    _take_devices(plan)
     use_cache(plan.setting("compilation_cache"))
     studies = _studies(plan)
     _simulate(studies.values(), RunFolder(str(plan.setting("out"))))
+
+
+def _take_devices(plan: Plan) -> None:
+    spread_over_cores()
+    use_devices(plan.setting("devices"))
 
 
 def _simulate(studies: Collection[Study], folder: RunFolder) -> list[Hypothesis]:

@@ -1,5 +1,6 @@
 """Running trials: keys, compilation, batches, devices."""
 
+from simdiff.engine.cores import spread_over_cores
 from simdiff.engine.devices import check_memory, use_devices
 from simdiff.engine.keys import check_seed, trial_keys
 from simdiff.engine.launch import memory_notes
@@ -17,6 +18,7 @@ __all__ = [
     "nudge",
     "prepare",
     "run_trials",
+    "spread_over_cores",
     "trial_keys",
     "use_devices",
 ]
