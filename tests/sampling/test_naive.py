@@ -60,8 +60,8 @@ def expectation(kappa, count, kind, points=LINE):
     return start @ u / start.sum()
 
 
-@pytest.mark.parametrize("kappa", [0.02, 0.05, 0.1])
-def test_the_law_becomes_the_effective_sdes_at_the_rate_of_sqrt_dt(kappa):
+@pytest.mark.parametrize(("kappa", "most"), [(0.02, 0.6), (0.1, 0.6), (0.5, 1.2)])
+def test_the_law_becomes_the_effective_sdes_at_the_rate_of_sqrt_dt(kappa, most):
     """Increments agree in two moments: their third makes expectations differ by sqrt(dt), their fourth by dt.
 
     A mirrored estimator, with either sign of the increment, tells the two apart.
@@ -69,7 +69,7 @@ def test_the_law_becomes_the_effective_sdes_at_the_rate_of_sqrt_dt(kappa):
     counts = (400, 800)
     ends = [[expectation(kappa, n, kind) for kind in ("naive", "mirrored", "sde")] for n in counts]
     odd, even = np.log2(np.abs(np.diff(ends[0]) / np.diff(ends[1])))
-    assert 0.45 < odd < 0.6
+    assert 0.45 < odd < most  # strong noise leaves more of the order of dt
     assert 0.8 < even < 1.1
     off = abs(ends[1][0] - ends[1][2])
     assert off < 0.005
