@@ -19,9 +19,10 @@ from collections.abc import Callable
 import jax
 import numpy as np
 import pandas as pd
-from common import facts, store
+from common import exponent, facts, store
 from scipy.interpolate import make_interp_spline
 from scipy.ndimage import map_coordinates, spline_filter
+from scipy.optimize import curve_fit
 
 import simdiff
 from simdiff.data.point_masses import NAMED
@@ -175,7 +176,7 @@ def gaussian_average(ahead: Callable, centre: np.ndarray, root: np.ndarray) -> n
 
 
 RATIOS = (0.5, 1, 2, 4, 8, 16, 32, 100)
-MODELS = 1500
+MODELS = 4000
 
 
 def rates() -> pd.DataFrame:
@@ -225,11 +226,40 @@ def _distances(problem: simdiff.EnsembleSampling, P: int) -> dict[str, float]:
     return found | {"W1_floor": distance.floor}
 
 
+def fitted(table: pd.DataFrame) -> dict[str, str]:
+    """Exponents of P in the errors of the first order, from P = 4 F on, and what the corrected law gains."""
+    found = {}
+    for family, part in table.groupby("features"):
+        large = part[part["P/F"] >= 4]
+        for name in ("sd_first", "sd_corrected"):
+            found[f"{family}: exponent of P in {name}"] = f"{exponent(large['P'], large[name]):.2f}"
+        for law in ("first", "corrected"):
+            found[f"{family}: W1 excess, {law}, from P = F"] = _power_law(part[part["P/F"] >= 1], f"W1_{law}")
+        middle = part[part["P/F"].between(1, 10)]
+        for name in ("mean", "sd", "W1"):
+            worse, better = middle[f"{name}_first"].sum(), middle[f"{name}_corrected"].sum()
+            found[f"{family}: summed error in {name}, F <= P <= 10 F, first / corrected"] = (
+                f"{worse / better:.2f}"
+            )
+    return found
+
+
+def _power_law(part: pd.DataFrame, name: str) -> str:
+    """C (P / F)^-r fitted to values that may be below zero by chance."""
+    power = lambda ratio, size, rate: size * ratio**-rate  # noqa: E731
+    values, spread = curve_fit(
+        power, part["P/F"], part[name], (0.1, 1.0), part[f"{name}_stderr"], absolute_sigma=True
+    )
+    errors = np.sqrt(np.diag(spread))
+    chi2 = np.sum(((part[name] - power(part["P/F"], *values)) / part[f"{name}_stderr"]) ** 2)
+    terms = [f"{value:.3f} +- {error:.3f}" for value, error in zip(values, errors, strict=True)]
+    return f"({terms[0]}) (P/F)^-({terms[1]}), chi^2 {chi2:.1f} for {len(part) - 2} degrees of freedom"
+
+
 PARTS = {"fields": fields, "naive": naive, "rates": rates}
 
 if __name__ == "__main__":
     for part in sys.argv[1:] or PARTS:
-        about = {"seed": SEED, **({"models": MODELS} if part == "rates" else {})}
-        store(
-            f"variance_{part}", PARTS[part](), facts(f"python benchmarks/variance_checks.py {part}", **about)
-        )
+        table = PARTS[part]()
+        about = {"seed": SEED, **({"models": MODELS, **fitted(table)} if part == "rates" else {})}
+        store(f"variance_{part}", table, facts(f"python benchmarks/variance_checks.py {part}", **about))
