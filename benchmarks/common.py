@@ -14,10 +14,12 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from simdiff.engine import launch_size, prepare, trial_keys
+from simdiff.engine import launch_size, prepare, spread_over_cores, trial_keys
 from simdiff.engine.devices import one_lapack_thread
 from simdiff.problem import Problem
 from simdiff.store import commit, iso_date, machine, versions
+
+spread_over_cores()  # as the command does
 
 RESULTS = Path(__file__).parent.parent / "results"
 

@@ -5,24 +5,32 @@
 
 Three ways to the same precision (half width of each limit's 95% confidence interval, alpha 5%):
 
-equal      sizes 100, 200, 400 with as many trials at each: the pilot's standard errors say how many
-optimal    the same sizes, trials where they are cheapest (`simdiff.validation.allocation`)
+equal      sizes 100, 200, 400 with as many trials at each: the pilot's standard errors say how many; on CPU
+           one device with all threads
+optimal    the same sizes, trials where they are cheapest (`simdiff.validation.allocation`); on CPU a device a
+           core (`simdiff.engine.cores`)
 apart      the same with sizes farther apart, 80, 160, 512 (`simdiff.engine.sizes.APART`)
 
 Each way compiles its programs before the clock starts and has the test error exactly given the weights.
-`gigaflops` is the cost that the allocation counts. Control variates were tried and left out: twenty of them
-(means of |x|^2, |z|^2, tr W^4, fluctuations of U and V about their known means) explain 0.37 to 0.56 of the
-variance of the score error, which mostly decides how many trials are needed, and three of them 0.2 to 0.45
-(d = 48 and 64, 192 trials). Stored in results/time_to_verdict.csv.
+Where the first precision's own trials say that a way would take more than `LONGEST` seconds at a later one,
+it is not run there: `measured` is False, and trials and seconds are those of the earlier run times the
+squared ratio of half widths that is missing. `gigaflops` is the cost that the allocation counts. Control
+variates were tried and left out: twenty of them (means of |x|^2, |z|^2, tr W^4, fluctuations of U and V about
+their known means) explain 0.37 to 0.56 of the variance of the score error, which mostly decides how many
+trials are needed, and three of them 0.2 to 0.45 (d = 48 and 64, 192 trials). Stored in
+results/time_to_verdict.csv.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import sys
 import time
 from collections.abc import Mapping
+from typing import Any
 
+import jax
 import pandas as pd
 from common import facts, store
 
@@ -33,7 +41,8 @@ from simdiff.engine.sizes import APART, DEFAULT
 from simdiff.validation import Hypothesis, fit_limit, half_width, judge_table
 from simdiff.verbs import make_study
 
-MOST, PRECISIONS = 8192, (0.005, 0.001)
+MOST, PRECISIONS = 32768, (0.005, 0.001)
+WAYS, LONGEST = ("equal", "optimal", "apart"), 200.0
 _AIM = 0.9
 
 
@@ -74,26 +83,51 @@ def equally(study: Study) -> list[Hypothesis]:
         count = min(MOST, max(count + 4, math.ceil(count * (missing / _AIM) ** 2)))
 
 
-def verdict_in(problem: simdiff.problem.Problem, way: str, precision: float) -> dict[str, object]:
-    """One row: seconds, trials by size, verdict."""
+def run(problem: simdiff.problem.Problem, way: str, precision: float) -> dict[str, Any]:
+    """One way to a verdict: its study, hypotheses and seconds."""
+    engine.use_devices(1 if way == "equal" and jax.local_devices()[0].platform == "cpu" else None)
     sizes = engine.nudge(problem, APART if way == "apart" else DEFAULT)
     study = make_study(problem, None, sizes, precision, 0.05, 0, MOST, "auto")
     for d in study.sizes:
         engine.prepare(problem, d, 0)
     start = time.perf_counter()
     items = equally(study) if way == "equal" else collect(study, Memory())
-    spent = time.perf_counter() - start
-    trials = {int(d): int(n) for d, n in zip(study.sizes, items[0].stats.totals, strict=True)}
-    flops = sum(problem.cost(d) * n for d, n in trials.items())
-    agree = judge_table(items, study.rule).agree
-    found = {
+    return {"study": study, "items": items, "seconds": time.perf_counter() - start}
+
+
+def row_of(found: dict[str, Any], way: str, precision: float, longer: float = 1.0) -> dict[str, object]:
+    """What is stored of a run, or of one with `longer` times its trials that was not made."""
+    study, items = found["study"], found["items"]
+    totals = {int(d): round(longer * n) for d, n in zip(study.sizes, items[0].stats.totals, strict=True)}
+    return {
         "precision": precision,
         "way": way,
-        "seconds": spent,
-        "gigaflops": flops / 1e9,
-        "agree": str(agree),
+        "measured": longer == 1.0,
+        "seconds": longer * found["seconds"],
+        "gigaflops": sum(study.problem.cost(d) * n for d, n in totals.items()) / 1e9,
+        "agree": str(judge_table(items, study.rule).agree) if longer == 1.0 else "",
+        "trials": " ".join(f"{d}:{n}" for d, n in totals.items()),
     }
-    return found | {"trials": " ".join(f"{d}:{n}" for d, n in trials.items())}
+
+
+def missing(found: dict[str, Any], precision: float) -> float:
+    """How many times its trials a run would need for this precision."""
+    rule = dataclasses.replace(found["study"].rule, precision=precision)
+    short = [half_width(fit_limit(item.stats)) / rule.target(item.reference) for item in found["items"]]
+    return max(short) ** 2
+
+
+def verdicts(problem: simdiff.problem.Problem, way: str, precisions: tuple[float, ...]) -> list[dict]:
+    """A row a precision; see `LONGEST`."""
+    first = run(problem, way, precisions[0])
+    rows = [row_of(first, way, precisions[0])]
+    for precision in precisions[1:]:
+        longer = missing(first, precision)
+        if longer * first["seconds"] > LONGEST:
+            rows.append(row_of(first, way, precision, longer))
+        else:
+            rows.append(row_of(run(problem, way, precision), way, precision))
+    return rows
 
 
 def main(names: tuple[str, ...] = (), precisions: tuple[float, ...] = PRECISIONS) -> None:
@@ -102,11 +136,11 @@ def main(names: tuple[str, ...] = (), precisions: tuple[float, ...] = PRECISIONS
     for name, problem in problems().items():
         if names and name not in names:
             continue
-        for precision in precisions:
-            for way in ("equal", "optimal", "apart"):
-                rows.append({"problem": name} | verdict_in(problem, way, precision))
-                print(rows[-1], flush=True)
-    table = pd.DataFrame(rows)
+        for way in WAYS:
+            found = verdicts(problem, way, precisions)
+            rows += [{"problem": name} | row for row in found]
+            print(*rows[-len(found) :], sep="\n", flush=True)
+    table = pd.DataFrame(rows).sort_values(["problem", "precision"], kind="stable", ascending=[True, False])
     if names or precisions != PRECISIONS:
         print(table.to_string(index=False))
     else:
