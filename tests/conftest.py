@@ -1,6 +1,7 @@
 """Array shapes and types of the numerical rooms are checked at run time under pytest.
 
-Compiled programs go to a folder of the session's own, never to the user's cache.
+Compiled programs go to a folder of the session's own, never to the user's cache. The CPU is one device, here
+and in processes that tests start, whatever ran before: numbers then have the same bits everywhere.
 """
 
 import atexit
@@ -13,6 +14,8 @@ from jaxtyping import install_import_hook
 CHECKED = ("data", "draws", "engine", "functions", "models", "problems", "trainers")
 install_import_hook([f"simdiff.{room}" for room in CHECKED], "typechecker.check")
 
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=1"
+os.environ.pop("JAX_NUM_CPU_DEVICES", None)
 os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="simdiff-cache-")
 atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
