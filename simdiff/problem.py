@@ -24,8 +24,8 @@ import numpy as np
 Inputs = Any
 """A pytree of arrays: what may differ between problems that share one compiled program."""
 
-SHARED_AXIS = "rows"
-"""The mesh axis of devices that share one trial, where `Problem.shares_rows`."""
+SHARED_AXIS = "shares"
+"""The mesh axis of devices that share one trial: see `Problem.shares_rows` and `Problem.split_memory`."""
 
 Kernel = Callable[[Any, Inputs], Mapping[str, Any]]
 """`kernel(key, inputs) -> {metric: scalar or (times,) array}`; hashable, pure JAX. A true attribute
@@ -103,6 +103,14 @@ class Problem(abc.ABC):
     def memory(self, d: int) -> int:
         """Bytes that one trial at size d needs at its peak; 0 when unknown."""
         return 0
+
+    def split_memory(self, d: int, devices: int) -> int:
+        """Bytes on each of so many devices that split one trial at size d; with one of them, `memory(d)`.
+
+        Where more devices need fewer, the kernel has a method `split(devices)`: a kernel that each of them
+        runs as `shares_rows` says, and that holds a part of the trial's largest arrays only.
+        """
+        return self.memory(d)
 
     def cost(self, d: int) -> float:
         """Flops of one trial at size d, up to a constant factor: how trials are spread over sizes."""

@@ -46,7 +46,7 @@ def feature_eigenvalues(
     """
     check_type("problem", problem, DenoisingScoreMatching)
     check_integer("d", d, least=1)
-    engine.check_memory(problem, d)
+    engine.check_memory(problem, d, split=False)
     trial, inputs = problem.trial_program(d, "float64")
     values = jax.tree.map(jnp.asarray, inputs)
     keys = engine.trial_keys(

@@ -69,27 +69,59 @@ def room() -> float:
     return free / len(devices) if devices[0].platform == "cpu" else free
 
 
-def check_memory(problem: Problem, d: int) -> None:
-    """Refuse a trial that does not fit, naming the largest size that would.
+def check_memory(problem: Problem, d: int, split: bool = True) -> None:
+    """Refuse a trial that does not fit, naming the largest size that would; `split`: devices may split it.
 
     Raises:
         InputError: before anything is computed.
     """
-    need, have = problem.memory(d), room()
-    if need > have:
-        each = f" on each of {len(in_use())} devices" if len(in_use()) > 1 else ""
-        hint = f"one trial needs {need / 2**30:.1f} GiB, {have / 2**30:.1f} GiB are at hand{each}"
-        raise InputError("sizes", d, largest_size(problem, d, have), hint)
+    have, count = room(), len(in_use())
+    most = count if split else 1
+    if _enough(problem, d, have, most):
+        fewest_devices(problem, d)
+        return
+    whole, least = problem.memory(d), problem.split_memory(d, most)
+    shares = f", or {_gib(least)} on each of {most} devices that split it" if least < whole else ""
+    each = f" on each of {count} devices" if count > 1 else ""
+    hint = f"one trial needs {_gib(whole)}{shares}, {_gib(have)} are at hand{each}"
+    raise InputError("sizes", d, largest_size(problem, d, have, most), hint)
 
 
-def largest_size(problem: Problem, d: int, have: float) -> str:
-    """In words, the largest size below d whose trials need at most `have` bytes."""
+def _gib(count: float) -> str:
+    return f"{count / 2**30:.1f} GiB"
+
+
+def _enough(problem: Problem, d: int, have: float, most: int) -> list[int]:
+    """How many devices may split a trial so that it fits each, fewest first; one is not to split."""
+    return [parts for parts in _divisors(most) if problem.split_memory(d, parts) <= have]
+
+
+def fewest_devices(problem: Problem, d: int) -> int:
+    """Devices that must split a trial for it to fit: 1 where it does on one, or does on none.
+
+    What was found is kept, for a trial that runs takes of the memory that is at hand.
+    """
+    key = problem.digest(), d, in_use()
+    if key not in _fewest:
+        enough = _enough(problem, d, room(), len(in_use()))
+        if not enough:
+            return 1
+        _fewest[key] = enough[0]
+    return _fewest[key]
+
+
+_fewest: dict[tuple, int] = {}
+
+
+def largest_size(problem: Problem, d: int, have: float, parts: int = 1) -> str:
+    """In words, the largest size below d that needs at most `have` bytes on each of `parts` devices."""
     if problem.only_size is not None or not problem.memory(d):
         return "a smaller problem"
     fits, fails = 0, d
     while fails - fits > 1:
         middle = (fits + fails) // 2
-        fits, fails = (middle, fails) if problem.memory(middle) <= have else (fits, middle)
+        enough = problem.split_memory(middle, parts) <= have
+        fits, fails = (middle, fails) if enough else (fits, middle)
     return f"at most about {fits} for this problem here" if fits else "no size of this problem fits here"
 
 
@@ -105,7 +137,11 @@ def side_by_side(problem: Problem, d: int, count: int) -> int:
 
 def largest_divisor(count: int, most: int) -> int:
     """The largest divisor of `count` that is at most `most`, at least 1: groups without a remainder."""
-    return max(k for k in range(1, count + 1) if count % k == 0 and k <= max(1, most))
+    return max(k for k in _divisors(count) if k <= max(1, most))
+
+
+def _divisors(count: int) -> list[int]:
+    return [k for k in range(1, count + 1) if count % k == 0]
 
 
 def one_lapack_thread() -> contextlib.AbstractContextManager:

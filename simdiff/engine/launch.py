@@ -11,9 +11,10 @@ import numpy as np
 
 from simdiff.engine.compilation import program, to_host
 from simdiff.engine.devices import describe, in_use, largest_divisor, largest_size, side_by_side
+from simdiff.engine.groups import ALONE, Group
 from simdiff.engine.sharding import copied, split
 from simdiff.errors import InputError
-from simdiff.problem import Inputs, Kernel, Problem
+from simdiff.problem import Inputs, Problem
 
 _planned: dict[tuple, int] = {}
 """Trials side by side on a device, by kernel, trials on a device and devices. Kept, so that a program
@@ -31,13 +32,12 @@ def memory_notes() -> tuple[str, ...]:
 class Launch:
     """`launch(keys, inputs)` is a NumPy array a metric: the trials of `keys` of one problem at one size."""
 
-    def __init__(self, problem: Problem, d: int, dtype: str, size: int, group: int = 1) -> None:
-        """`size` trials at a time; `group` devices share a trial."""
+    def __init__(self, problem: Problem, d: int, dtype: str, size: int, group: Group = ALONE) -> None:
+        """`size` trials at a time, each on a group of devices."""
         self.devices = in_use()
         self._problem, self._d, self._group = problem, d, group
-        kernel: Any = problem.kernel(d, dtype)[0]
-        self._kernel: Kernel = kernel if group == 1 else kernel.shared(group)
-        self._count = size * group // len(self.devices)
+        self._kernel = group.kernel(problem.kernel(d, dtype)[0])
+        self._count = size * group.devices // len(self.devices)
         self._plan = (self._kernel, self._count, self.devices)
         if self._plan not in _planned:
             _planned[self._plan] = side_by_side(problem, d, self._count)
@@ -58,7 +58,8 @@ class Launch:
 
     def placed(self, keys: jax.Array, inputs: Inputs) -> tuple[jax.Array, Inputs]:
         """Keys split over the devices, inputs on each; what is there already is not moved."""
-        return split(keys, self.devices, self._group), copied(inputs, self.devices, self._group)
+        group = self._group.devices
+        return split(keys, self.devices, group), copied(inputs, self.devices, group)
 
     def _program(self, keys: jax.Array, inputs: Inputs) -> Callable:
         return program(self._kernel, keys, inputs, _planned[self._plan])
@@ -77,7 +78,9 @@ class Launch:
         before, where = _planned[self._plan], describe(self.devices)
         if before == 1:
             hint = f"memory ran out with one trial at a time on {where}"
-            allowed = largest_size(self._problem, self._d, self._problem.memory(self._d) / 2)
+            parts = self._group.devices if self._group.split else 1
+            half = self._problem.split_memory(self._d, parts) / 2
+            allowed = largest_size(self._problem, self._d, half, parts)
             raise InputError("sizes", self._d, allowed, hint) from error
         _planned[self._plan] = largest_divisor(self._count, before // 2)
         text = f"memory ran out on {where}: trials at d = {self._d} go on {_planned[self._plan]} side by side"

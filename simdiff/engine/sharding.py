@@ -1,7 +1,7 @@
 """Trials spread over devices: keys are split along the batch, inputs are copied to every device.
 
-A trial runs on one device from beginning to end, and devices exchange nothing; or, where there are fewer
-trials than devices, on a group of devices that share the trial's rows (`Problem.shares_rows`).
+A trial runs on one device from beginning to end, and devices exchange nothing; or on a group of devices
+that share it (`groups`).
 """
 
 from __future__ import annotations

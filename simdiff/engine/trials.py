@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simdiff.engine.devices import check_memory, describe, in_use, largest_divisor, one_lapack_thread
+from simdiff.engine.devices import check_memory, describe, in_use, one_lapack_thread
+from simdiff.engine.groups import Group, group
 from simdiff.engine.keys import trial_keys
 from simdiff.engine.launch import Launch
 from simdiff.errors import InputError
@@ -45,16 +46,13 @@ def launch_size(problem: Problem, d: int) -> int:
     How many trials a run asks for is decided in batches, which know of no devices; so a folder written
     with some devices is continued, and read, with any others.
     """
-    groups = len(in_use()) // group_size(problem, d)
+    groups = len(in_use()) // trial_group(problem, d).devices
     return -(-batch_size(problem, d) // groups) * groups
 
 
-def group_size(problem: Problem, d: int) -> int:
-    """Devices that share a trial: more than one where a batch has fewer trials than there are devices."""
-    devices, batch = len(in_use()), batch_size(problem, d)
-    if batch >= devices or not problem.shares_rows(d):
-        return 1
-    return largest_divisor(devices, devices // batch)
+def trial_group(problem: Problem, d: int) -> Group:
+    """The devices that work on one trial."""
+    return group(problem, d, batch_size(problem, d))
 
 
 def batches(problem: Problem, d: int, trials: Sequence[int]) -> list[list[int]]:
@@ -77,7 +75,7 @@ def prepare(problem: Problem, d: int, seed: int, dtype: str = "auto") -> Launch:
     """
     check_memory(problem, d)
     size = launch_size(problem, d)
-    launch = Launch(problem, d, dtype, size, group_size(problem, d))
+    launch = Launch(problem, d, dtype, size, trial_group(problem, d))
     launch.compile(trial_keys(problem, d, seed, range(size)), problem.kernel(d, dtype)[1])
     return launch
 
@@ -92,8 +90,8 @@ def run_trials(
     """
     launch, size = prepare(problem, d, seed, dtype), launch_size(problem, d)
     _, inputs = problem.kernel(d, dtype)
-    for group in batches(problem, d, trials):
-        whole = range(group[0] // size * size, group[0] // size * size + size)
+    for wanted in batches(problem, d, trials):
+        whole = range(wanted[0] // size * size, wanted[0] // size * size + size)
         arguments = launch.placed(trial_keys(problem, d, seed, whole), inputs)
         inputs = arguments[1]  # on the devices from now on
         start = time.perf_counter()
@@ -104,7 +102,7 @@ def run_trials(
         frame["duration"] = seconds
         frame["device"], frame["platform"] = describe(launch.devices), launch.devices[0].platform
         frame["dtype"] = problem.arithmetic(dtype)
-        yield frame[frame["trial"].isin(group)].reset_index(drop=True)
+        yield frame[frame["trial"].isin(wanted)].reset_index(drop=True)
 
 
 def rows(

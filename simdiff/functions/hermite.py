@@ -59,12 +59,20 @@ def _kinked(rho: Activation, mean: Array, std: Array, orders: int, nodes: int) -
 def mehler_sum(
     correlation: Float[Array, "p p"], psi: Float[Array, "k p"], second_moment: Float[Array, " p"]
 ) -> Float[Array, "p p"]:
-    """E rho(u_i) rho(u_j) for all pairs: Horner's scheme in the correlation, exact diagonal."""
-    total = jnp.outer(psi[-1], psi[-1])
-    for row in psi[-2::-1]:
-        total = total * correlation + jnp.outer(row, row)
+    """E rho(u_i) rho(u_j) for all pairs, with its exact diagonal."""
+    total = mehler_block(correlation, psi, psi)
     here = jnp.arange(total.shape[0])
     return total.at[here, here].set(second_moment)
+
+
+def mehler_block(
+    correlation: Float[Array, "p q"], rows: Float[Array, "k p"], columns: Float[Array, "k q"]
+) -> Float[Array, "p q"]:
+    """E rho(u_i) rho(u_j) of pairs i != j by Horner's scheme in their correlation; psi of the i and the j."""
+    total = jnp.outer(rows[-1], columns[-1])
+    for left, right in zip(rows[-2::-1], columns[-2::-1], strict=True):
+        total = total * correlation + jnp.outer(left, right)
+    return total
 
 
 def series_length(d: int) -> int:

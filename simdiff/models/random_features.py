@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from simdiff.draws import normal_rows
 from simdiff.errors import check_number
@@ -48,9 +48,9 @@ class RandomFeatures:
         return {"model.psi_p": self.psi_p}
 
 
-def first_layer(key: Array, p: int, d: int) -> Float[Array, "p d"]:
-    """W, rows iid N(0, I_d), in float32."""
-    return normal_rows(key, jnp.arange(p), d)
+def first_layer(key: Array, index: Int[Array, " p"], d: int) -> Float[Array, "p d"]:
+    """The given rows of W, iid N(0, I_d), in float32."""
+    return normal_rows(key, index, d)
 
 
 def features(rho: Activation, weights: Float[Array, "p d"], x: Float[Array, "r d"]) -> Float[Array, "r p"]:

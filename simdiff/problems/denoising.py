@@ -19,6 +19,7 @@ from simdiff.errors import InputError, check_number
 from simdiff.models import Linear, RandomFeatures
 from simdiff.problem import Kernel, Metric, Problem
 from simdiff.problems.channel import nodes_for
+from simdiff.problems.column_shares import WHOLE, ColumnShares
 from simdiff.problems.feature_map import FeatureMap
 from simdiff.problems.flow_kernel import FlowKernel
 from simdiff.problems.linear_map import LinearMap
@@ -190,11 +191,23 @@ class DenoisingScoreMatching(Problem):
 
     def memory(self, d: int) -> int:
         """Bytes of the matrices one trial holds at its peak, float64 solve included."""
+        return self._bytes(d, WHOLE)
+
+    def split_memory(self, d: int, devices: int) -> int:
+        """With exact training of random features where rows can be shared, p x p matrices are split."""
+        splits = isinstance(self.trainer, Ridge) and isinstance(self.model, RandomFeatures)
+        return self._bytes(d, ColumnShares(devices) if splits and self.shares_rows(d) else WHOLE)
+
+    def _bytes(self, d: int, columns: ColumnShares) -> int:
         shape = self._shape(d)
-        square = max(shape.p, shape.dual_rows) ** 2
+        width = columns.width(shape.p)
+        square = max(shape.p * width, shape.dual_rows**2)
         copies = self._network.average_terms(d) + 6 if shape.exact_noise else 6
-        blocks = shape.block * (3 * shape.p + 6 * d) + 8 * shape.p * d
-        return self.data.stored_bytes + 8 * (square * copies // 2 + blocks + shape.stored_rows * d)
+        frame = 4 * d**2 if self.data.random_frame else 0  # its eigenvalues, before anything else
+        blocks = shape.block * (3 * width + 6 * d) + 8 * width * d
+        return self.data.stored_bytes + 8 * (
+            max(square * copies // 2, frame) + blocks + shape.stored_rows * d
+        )
 
     def cost(self, d: int) -> float:
         """Flops of one trial, products of a matrix with its own transpose counted once."""

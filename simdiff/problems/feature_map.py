@@ -11,10 +11,12 @@ import abc
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from simdiff.data.base import DiagonalSampler, Sampler
+from simdiff.problems.column_shares import ColumnShares
 from simdiff.problems.evaluation import Population
+from simdiff.problems.gaussian_features import SplitPopulation
 from simdiff.problems.gram import Normal
 from simdiff.problems.shape import Shape
 from simdiff.problems.training_pairs import Pairs
@@ -42,9 +44,15 @@ class FeatureMap(abc.ABC):
 
     @abc.abstractmethod
     def prepare(
-        self, sampler: Sampler, pairs: Pairs, inputs: Mapping[str, Any], shape: Shape, dtype: type
+        self,
+        sampler: Sampler,
+        pairs: Pairs,
+        inputs: Mapping[str, Any],
+        shape: Shape,
+        index: Int[Array, " p"],
+        dtype: type,
     ) -> State:
-        """The state of the trial with these pairs."""
+        """The state of the trial with these pairs, for the features of the given indices."""
 
     @abc.abstractmethod
     def features(self, state: State, x_t: Float[Array, "r d"]) -> Float[Array, "r p"]:
@@ -59,8 +67,13 @@ class FeatureMap(abc.ABC):
         """The normal equations at m = infinity, given the samples."""
 
     @abc.abstractmethod
-    def population(self, sampler: DiagonalSampler, pairs: Pairs, state: State) -> Population:
-        """Averages over fresh data and noise; `sampler` is a `GaussianSampler` unless the map is `linear`."""
+    def population(
+        self, sampler: DiagonalSampler, pairs: Pairs, state: State, columns: ColumnShares
+    ) -> Population | SplitPopulation:
+        """Averages over fresh data and noise; `sampler` is a `GaussianSampler` unless the map is `linear`.
+
+        Devices share the columns of a map that is not linear only.
+        """
 
     @abc.abstractmethod
     def step_scale(self, inputs: Mapping[str, Any]) -> Float[Array, ""]:

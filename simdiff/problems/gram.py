@@ -2,7 +2,7 @@
 
 U is symmetric, so columns are halved again and again, and of the two products of one half with the other
 only one is computed: halved k times, 1/2 + 1/2^(k + 1) of the flops of a full product. Memory is that of U
-and of one block of rows.
+and of one block of rows. Devices that split the features each accumulate their own columns of U.
 """
 
 from __future__ import annotations
@@ -14,14 +14,21 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from simdiff.problems.column_shares import WHOLE, ColumnShares
 from simdiff.problems.row_shares import ALONE, RowShares
+
+Products = Callable[[Float[Array, "r q"]], Any]
+"""f -> f^T f, as the blocks of it that are computed."""
 
 
 class Normal(NamedTuple):
-    """The normal equations; `zz` is (1/d) <|z|^2> over the training pairs."""
+    """The normal equations, or a device's columns of U and rows of V; `zz` is (1/d) <|z|^2> over all pairs.
 
-    u: Float[Array, "p p"]
-    v: Float[Array, "p d"]
+    q = p unless devices share the columns.
+    """
+
+    u: Float[Array, "p q"]
+    v: Float[Array, "q d"]
     zz: Float[Array, ""]
 
 
@@ -33,26 +40,32 @@ def accumulate(
     d: int,
     dtype: type,
     shares: RowShares = ALONE,
+    columns: ColumnShares = WHOLE,
 ) -> Normal:
     """U, V and zz of `count` rows; `rows(index)` gives (features, targets), zero beyond `count`.
 
-    Devices that share the rows all get the result.
+    Devices that share the rows all get the result; of devices that share the columns `rows` gives each its
+    own features, and each gets its own part.
     """
+    alone = columns.devices == 1
+    products: Products = _halved if alone else columns.products
 
     def add(number: Array, total: tuple) -> tuple:
         f, z = rows(number * block + jnp.arange(block))
-        u = jax.tree.map(jnp.add, total[0], _halves(f, halvings(p)))
+        u = jax.tree.map(jnp.add, total[0], products(f))
         return u, total[1] + f.T @ z, total[2] + jnp.sum(z.astype(jnp.float64) ** 2)
 
-    start = (_zeros(p, dtype), jnp.zeros((p, d), dtype), jnp.zeros((), jnp.float64))
+    width = columns.width(p)
+    start = (_zeros(products, width, dtype), jnp.zeros((width, d), dtype), jnp.zeros((), jnp.float64))
     u, v, zz = shares.total(jax.lax.fori_loop(*shares.part(-(-count // block)), add, start))
+    whole = _whole(u) if alone else columns.joined(u)
     total = count.astype(jnp.float64)
-    return Normal(_whole(u) / total.astype(dtype), v / total.astype(dtype), zz / (total * d))
+    return Normal(whole / total.astype(dtype), v / total.astype(dtype), zz / (total * d))
 
 
 def symmetric_product(f: Float[Array, "r p"]) -> Float[Array, "p p"]:
     """f^T f with about half the flops of a general product."""
-    return _whole(_halves(f, halvings(f.shape[1])))
+    return _whole(_halved(f))
 
 
 def halvings(p: int) -> int:
@@ -73,6 +86,10 @@ Half = Any
 block as a `Half`, second one as a `Half`)."""
 
 
+def _halved(f: Float[Array, "r p"]) -> Half:
+    return _halves(f, halvings(f.shape[1]))
+
+
 def _halves(f: Float[Array, "r p"], times: int) -> Half:
     if times == 0:
         return f.T @ f
@@ -81,8 +98,8 @@ def _halves(f: Float[Array, "r p"], times: int) -> Half:
     return left.T @ right, _halves(left, times - 1), _halves(right, times - 1)
 
 
-def _zeros(p: int, dtype: type) -> Half:
-    shapes = jax.eval_shape(lambda f: _halves(f, halvings(p)), jax.ShapeDtypeStruct((1, p), dtype))
+def _zeros(products: Products, width: int, dtype: type) -> Any:
+    shapes = jax.eval_shape(products, jax.ShapeDtypeStruct((1, width), dtype))
     return jax.tree.map(lambda part: jnp.zeros(part.shape, part.dtype), shapes)
 
 

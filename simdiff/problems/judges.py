@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from simdiff.data.base import DiagonalSampler, GaussianSampler
 from simdiff.data.hidden_manifold import HiddenManifoldSampler
-from simdiff.problems import evaluation
+from simdiff.problems.evaluation import Population
 from simdiff.problems.message_passing import posterior
 from simdiff.problems.training_path import TrainingPath
 from simdiff.problems.trial import Setup, Trial
@@ -51,16 +51,17 @@ class GaussianJudge(Judge):
         self._h = pairs.h
         self._floor = sampler.floor(pairs.frame, pairs.a, pairs.h)
         self._inside = sampler.inside(pairs.frame)
-        self._known = trial.network.population(sampler, pairs, setup.state)
+        self._known = trial.network.population(sampler, pairs, setup.state, trial.columns)
 
     def errors(self, b: Float[Array, "d p"]) -> dict[str, Array]:
         """Test, score = (test - floor) / h, the floor, and the test error inside and outside the subspace."""
-        each = evaluation.fresh_errors(b, self._known)
+        each = self._known.fresh_errors(b)
         return self._named(lambda share: jnp.sum(share * each))
 
     def errors_along(self, path: TrainingPath) -> dict[str, Array]:
         """The same along the path."""
         known = self._known
+        assert isinstance(known, Population)  # flows are not split over devices
         return self._named(
             lambda share: path.quadratic(known.phi, known.cross, known.mean_square(share), share)
         )
@@ -82,12 +83,14 @@ class CovarianceJudge(Judge):
     """Test errors of a linear network depend on the covariance of x alone, Gaussian or not: no test data."""
 
     def __init__(self, trial: Trial, sampler: DiagonalSampler, setup: Setup) -> None:
-        self._known = trial.network.population(sampler, setup.pairs, setup.state)
+        known = trial.network.population(sampler, setup.pairs, setup.state, trial.columns)
+        assert isinstance(known, Population)  # linear networks are not split over devices
+        self._known = known
         self._share = _even(trial.shape.d)
 
     def errors(self, b: Float[Array, "d p"]) -> dict[str, Array]:
         """The test error."""
-        return {"test": jnp.mean(evaluation.fresh_errors(b, self._known))}
+        return {"test": jnp.mean(self._known.fresh_errors(b))}
 
     def errors_along(self, path: TrainingPath) -> dict[str, Array]:
         """The test error along the path."""
@@ -136,7 +139,7 @@ class ManifoldJudge(SampleJudge):
 
     def errors(self, b: Float[Array, "d p"]) -> dict[str, Array]:
         """Test, score and floor, and how many points message passing gave up on: those are left out."""
-        network = self._f @ b.T.astype(self._f.dtype)
+        network = self._trial.columns.total(self._f @ b.T.astype(self._f.dtype))
         score = self._mean((network + self._denoised) ** 2) / self._h
         return super().errors(b) | {"score": score} | self._about_points()
 

@@ -15,9 +15,10 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from simdiff.data.base import DiagonalSampler, Sampler
+from simdiff.problems.column_shares import ColumnShares
 from simdiff.problems.evaluation import Population
 from simdiff.problems.feature_map import FeatureMap
 from simdiff.problems.gram import Normal, symmetric_product
@@ -50,7 +51,13 @@ class LinearMap(FeatureMap):
         return 1
 
     def prepare(
-        self, sampler: Sampler, pairs: Pairs, inputs: Mapping[str, Any], shape: Shape, dtype: type
+        self,
+        sampler: Sampler,
+        pairs: Pairs,
+        inputs: Mapping[str, Any],
+        shape: Shape,
+        index: Int[Array, " p"],
+        dtype: type,
     ) -> Means:
         """The means that the bias takes off."""
         if not self.bias:
@@ -81,7 +88,9 @@ class LinearMap(FeatureMap):
         h, one = pairs.h.astype(kind), jnp.eye(d, dtype=kind)
         return Normal(gram / pairs.n.astype(kind) + h * one, jnp.sqrt(h) * one, jnp.ones((), jnp.float64))
 
-    def population(self, sampler: DiagonalSampler, pairs: Pairs, state: Means) -> Population:
+    def population(
+        self, sampler: DiagonalSampler, pairs: Pairs, state: Means, columns: ColumnShares
+    ) -> Population:
         """Diagonal in the eigenbasis of Sigma, where trials work, but for the means."""
         kind = state.features.dtype
         variance = pairs.a**2 * sampler.eigenvalues(pairs.frame) + pairs.h

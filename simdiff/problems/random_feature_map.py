@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from simdiff.buckets import bucket
 from simdiff.data.base import DiagonalSampler, GaussianSampler, Sampler
@@ -15,8 +15,14 @@ from simdiff.functions.activations import Activation
 from simdiff.functions.hermite import series_length
 from simdiff.models.random_features import features, first_layer
 from simdiff.problems import noise_average
-from simdiff.problems.evaluation import Population, random_feature_population
+from simdiff.problems.column_shares import ColumnShares
+from simdiff.problems.evaluation import Population
 from simdiff.problems.feature_map import FeatureMap
+from simdiff.problems.gaussian_features import (
+    SplitPopulation,
+    random_feature_population,
+    split_population,
+)
 from simdiff.problems.gram import Normal
 from simdiff.problems.shape import Shape
 from simdiff.problems.training_pairs import Pairs
@@ -50,11 +56,17 @@ class RandomFeatureMap(FeatureMap):
         return series_length(d)
 
     def prepare(
-        self, sampler: Sampler, pairs: Pairs, inputs: Mapping[str, Any], shape: Shape, dtype: type
+        self,
+        sampler: Sampler,
+        pairs: Pairs,
+        inputs: Mapping[str, Any],
+        shape: Shape,
+        index: Int[Array, " p"],
+        dtype: type,
     ) -> FirstLayer:
         """Draw the first layer; mask the padding features."""
-        weights = first_layer(pairs.keys.weights, shape.p, shape.d).astype(dtype)
-        return FirstLayer(weights, (jnp.arange(shape.p) < inputs["p"]).astype(dtype))
+        weights = first_layer(pairs.keys.weights, index, shape.d).astype(dtype)
+        return FirstLayer(weights, (index < inputs["p"]).astype(dtype))
 
     def features(self, state: FirstLayer, x_t: Float[Array, "r d"]) -> Float[Array, "r p"]:
         """Rho(W x_t / sqrt d)."""
@@ -68,10 +80,15 @@ class RandomFeatureMap(FeatureMap):
         """A Mehler series, see `noise_average`."""
         return noise_average.average(sampler, pairs, self.rho, state.weights, state.keep, block)
 
-    def population(self, sampler: DiagonalSampler, pairs: Pairs, state: FirstLayer) -> Population:
+    def population(
+        self, sampler: DiagonalSampler, pairs: Pairs, state: FirstLayer, columns: ColumnShares
+    ) -> Population | SplitPopulation:
         """A Mehler series, too."""
         assert isinstance(sampler, GaussianSampler)
-        return random_feature_population(sampler, pairs.frame, pairs.a, pairs.h, self.rho, *state)
+        arguments = sampler, pairs.frame, pairs.a, pairs.h, self.rho, *state
+        if columns.devices > 1:
+            return split_population(*arguments, columns)
+        return random_feature_population(*arguments)
 
     def step_scale(self, inputs: Mapping[str, Any]) -> Float[Array, ""]:
         """B = sqrt(h / p) A."""

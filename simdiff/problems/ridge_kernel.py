@@ -11,6 +11,7 @@ from jaxtyping import Array
 from simdiff.problems import evaluation
 from simdiff.problems.gram import symmetric_product
 from simdiff.problems.judges import judge_of
+from simdiff.problems.split_solve import solve_split
 from simdiff.problems.trial import Setup, Trial, full_precision
 from simdiff.trainers.ridge import solve_regularised
 
@@ -30,6 +31,10 @@ class RidgeKernel:
         """The kernel that each of so many devices runs; see `Problem.shares_rows`."""
         return RidgeKernel(self.trial.shared(devices))
 
+    def split(self, devices: int) -> RidgeKernel:
+        """The kernel of each of so many devices that split the matrices; see `Problem.split_memory`."""
+        return RidgeKernel(self.trial.split(devices))
+
     @full_precision
     def __call__(self, key: Array, inputs: dict[str, Any]) -> dict[str, Array]:
         """Train exactly and measure."""
@@ -43,10 +48,12 @@ class RidgeKernel:
         return self.trial.chosen(metrics | judge_of(self.trial, setup).errors(b))
 
     def _primal(self, setup: Setup, ridge: Array) -> tuple[Array, Array, Array]:
-        normal = self.trial.normal(setup)
+        normal, columns = self.trial.normal(setup), self.trial.columns
         solve = self.trial.precision.solve
-        b = -solve_regularised(normal.u.astype(solve), ridge, normal.v.astype(solve)).T
-        return b, *evaluation.minimum(b, normal, ridge)
+        u, v = normal.u.astype(solve), normal.v.astype(solve)
+        split = columns.devices > 1
+        b = -(solve_split(u, ridge, v, columns) if split else solve_regularised(u, ridge, v)).T
+        return b, *evaluation.minimum(b, normal, ridge, columns)
 
     def _dual(self, setup: Setup, ridge: Array) -> tuple[Array, Array, Array]:
         """With K = F F^T / N the residuals are ridge (K + ridge)^{-1} Z: no cancellation at a tiny error."""

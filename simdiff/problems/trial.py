@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from simdiff.data.base import Sampler
 from simdiff.draws import normal_rows
 from simdiff.problems import evaluation, gram
+from simdiff.problems.column_shares import WHOLE, ColumnShares
 from simdiff.problems.feature_map import FeatureMap, State
 from simdiff.problems.gram import Normal
 from simdiff.problems.precision import Precision
@@ -44,13 +45,14 @@ class Trial:
     precision: Precision
     metrics: tuple[str, ...]
     shares: RowShares = ALONE
+    columns: ColumnShares = WHOLE
 
     def setup(self, key: Array, inputs: dict[str, Any]) -> Setup:
-        """Draw the frame and prepare the features."""
+        """Draw the frame and prepare the features, of devices that share the columns their own ones."""
         pairs = make_pairs(self.sampler, key, inputs, self.shape.stored_rows)
-        return Setup(
-            pairs, self.network.prepare(self.sampler, pairs, inputs, self.shape, self.precision.product)
-        )
+        index = self.columns.own(self.shape.p)
+        state = self.network.prepare(self.sampler, pairs, inputs, self.shape, index, self.precision.product)
+        return Setup(pairs, state)
 
     def pair_features(
         self, setup: Setup, sample: Array, noise_key: Array, noise: Array, real: Array
@@ -77,9 +79,8 @@ class Trial:
 
     def accumulate(self, rows: Rows, count: Array) -> Normal:
         """U, V and zz over `count` rows."""
-        shape = self.shape
-        product = self.precision.product
-        return gram.accumulate(rows, count, shape.block, shape.p, shape.d, product, self.shares)
+        shape, product = self.shape, self.precision.product
+        return gram.accumulate(rows, count, shape.block, shape.p, shape.d, product, self.shares, self.columns)
 
     def fresh_rows(self, setup: Setup, index: Array) -> tuple[Array, Array, Array]:
         """(features, targets, x_t) of fresh samples with fresh noise."""
@@ -114,7 +115,7 @@ class Trial:
 
     def streamed_error(self, rows: Rows, count: Array, b: Float[Array, "d p"]) -> Float[Array, ""]:
         """(1/d) <||z + B f||^2> over `count` rows."""
-        return evaluation.streamed_error(rows, b, count, self.shape.block, self.shares)
+        return evaluation.streamed_error(rows, b, count, self.shape.block, self.shares, self.columns)
 
     @property
     def runs_long(self) -> bool:
@@ -124,6 +125,10 @@ class Trial:
     def shared(self, devices: int) -> Trial:
         """The trial with its rows shared by so many devices."""
         return dataclasses.replace(self, shares=RowShares(devices))
+
+    def split(self, devices: int) -> Trial:
+        """The trial with its features, and so the columns of U, split over so many devices."""
+        return dataclasses.replace(self, columns=ColumnShares(devices))
 
     def chosen(self, metrics: dict[str, Array]) -> dict[str, Array]:
         """Those that the problem lists; compilers drop what only the others needed."""

@@ -67,7 +67,7 @@ def on_all_devices():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | HURRY)
         patch.setattr(trials, "batch_size", lambda problem, d: 2)
-        found["shared"] = [numbers(RIDGE, range(2), dtype="float64"), trials.group_size(RIDGE, 40)]
+        found["shared"] = [numbers(RIDGE, range(2), dtype="float64"), trials.trial_group(RIDGE, 40).devices]
         found["launched"] = [launch_size(RIDGE, 40), launch_size(Mean(), 40)]
     found |= {"mean": numbers(Mean(), range(13)), "path": numbers(Path(), [2, 9]), "study": studied()}
     for count in (3, 1, None):

@@ -1,0 +1,39 @@
+"""Devices that work on one trial together: how many, and what they share."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from simdiff.engine.devices import fewest_devices, in_use, largest_divisor
+from simdiff.problem import Kernel, Problem
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """`devices` share a trial's rows, or, with `split`, its matrices too: none holds them whole."""
+
+    devices: int = 1
+    split: bool = False
+
+    def kernel(self, kernel: Any) -> Kernel:
+        """What each of them runs."""
+        if self.devices == 1:
+            return kernel
+        return kernel.split(self.devices) if self.split else kernel.shared(self.devices)
+
+
+ALONE = Group()
+
+
+def group(problem: Problem, d: int, batch: int) -> Group:
+    """The devices of one trial, in batches of so many.
+
+    A trial that does not fit a device is split over the fewest that can hold it. Where a batch has fewer
+    trials than there are devices, these share them, rows or all.
+    """
+    devices, fewest = len(in_use()), fewest_devices(problem, d)
+    idle = largest_divisor(devices, devices // batch)
+    if fewest > 1:
+        return Group(max(fewest, idle), split=True)
+    return Group(idle if problem.shares_rows(d) else 1)

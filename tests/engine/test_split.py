@@ -1,0 +1,213 @@
+"""A trial too large for a device is split over several: the same numbers, a part of the memory on each.
+
+`python test_split.py` with eight simulated CPU devices prints as JSON what the first tests compare.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from unittest.mock import Mock
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+from jax.sharding import Mesh, PartitionSpec
+from test_devices import HURRY, Square
+from toy_problems import Mean
+
+import simdiff
+from simdiff.engine import compilation, devices, groups, launch_size, run_trials, sharding, trial_keys, trials
+from simdiff.engine.groups import Group
+from simdiff.errors import InputError
+from simdiff.problem import SHARED_AXIS
+from simdiff.problems.column_shares import ColumnShares
+from simdiff.problems.split_solve import solve_split
+
+HERE = pathlib.Path(__file__).resolve()
+FEATURES = simdiff.models.RandomFeatures(5.0)
+CASES = {
+    "gaussian": simdiff.DenoisingScoreMatching(model=FEATURES, m=32),
+    "linear manifold": simdiff.DenoisingScoreMatching(simdiff.data.LinearManifold(0.5), FEATURES, m=32),
+    "hidden manifold": simdiff.DenoisingScoreMatching(simdiff.data.HiddenManifold(0.5), FEATURES, m=8),
+}
+"""200 features at d = 40, in store 256: of eight devices with 32 each the last has padding only."""
+LARGE = simdiff.DenoisingScoreMatching(model=simdiff.models.RandomFeatures(8.0), m=32)
+
+
+def numbers(problem):
+    """Metrics of two trials, a row each, as lists: JSON keeps every bit of them."""
+    frame = pd.concat(run_trials(problem, 40, 0, range(2), "float64"), ignore_index=True)
+    return frame[[metric.name for metric in problem.metrics]].to_numpy().tolist()
+
+
+def system(p=96, c=3):
+    """A positive definite matrix, and right-hand sides."""
+    rng = np.random.default_rng(0)
+    f = rng.standard_normal((2 * p, p))
+    return f.T @ f / (2 * p), rng.standard_normal((p, c))
+
+
+def split_solution(gram, right, count):
+    """`solve_split` with ridge 0.01 on so many devices."""
+    mesh = Mesh(np.array(jax.devices()[:count]), (SHARED_AXIS,))
+    rows, columns = PartitionSpec(SHARED_AXIS), PartitionSpec(None, SHARED_AXIS)
+    solve = lambda u, v: solve_split(u, jax.numpy.float64(0.01), v, ColumnShares(count))  # noqa: E731
+    shared = jax.shard_map(solve, mesh=mesh, in_specs=(columns, rows), out_specs=rows, check_vma=False)
+    return np.asarray(jax.jit(shared)(gram, right)).tolist()
+
+
+def temporaries(count):
+    """Bytes that each of so many devices needs for a trial with 1024 features at d = 128."""
+    kernel, inputs = LARGE.kernel(128, "float64")
+    kernel = Group(count, split=True).kernel(kernel)
+    use, keys = tuple(jax.devices()[:count]), trial_keys(LARGE, 128, 0, range(1))
+    arguments = sharding.split(keys, use, count), sharding.copied(inputs, use, count)
+    return compilation.program(kernel, *arguments, 1).memory_analysis().temp_size_in_bytes
+
+
+def on_eight_devices():
+    """What is compared with one device."""
+    gram, right = system()
+    wrong = gram.copy()
+    wrong[:12, 84:] = wrong[84:, :12] = 0.0
+    found = {"solutions": {count: split_solution(gram, right, count) for count in (2, 4, 8)}}
+    found["wrong"] = split_solution(wrong, right, 8)
+    found["bytes"] = [temporaries(1), temporaries(8)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | HURRY)
+        patch.setattr(devices, "room", lambda: problem.split_memory(40, 2))
+        for batch, name in [(1, "gaussian"), (8, "linear manifold"), (1, "hidden manifold")]:
+            problem = CASES[name]
+            patch.setattr(trials, "batch_size", lambda problem, d, batch=batch: batch)
+            group = trials.trial_group(problem, 40)
+            found[f"plan {batch}"] = [group.devices, group.split, launch_size(problem, 40)]
+            found[name] = numbers(problem)
+    return found
+
+
+@pytest.fixture(scope="module")
+def eight():
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
+    paths = os.pathsep.join([str(HERE.parent), str(HERE.parent.parent), str(HERE.parent.parent.parent)])
+    environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": paths}
+    # conftest, so that shapes are checked there too
+    program = f"import conftest, runpy; runpy.run_path({str(HERE)!r}, run_name='__main__')"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("count", ["2", "4", "8"])
+def test_devices_solve_a_linear_system_together(eight, count):
+    gram, right = system()
+    exact = np.linalg.solve(gram + 0.01 * np.eye(len(gram)), right)
+    np.testing.assert_allclose(eight["solutions"][count], exact, rtol=1e-9, atol=1e-12)
+
+
+def test_a_block_left_out_of_the_system_would_be_seen(eight):
+    gram, right = system()
+    exact = np.linalg.solve(gram + 0.01 * np.eye(len(gram)), right)
+    assert np.abs(np.array(eight["wrong"]) - exact).max() > 1e-2
+
+
+def on_one_device(monkeypatch, problem):
+    monkeypatch.setattr(compilation, "_programs", {})
+    monkeypatch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | HURRY)
+    monkeypatch.setattr(trials, "batch_size", lambda problem, d: 1)
+    return np.array(numbers(problem))
+
+
+# Points of a hidden manifold come from float32 products, whose last digit differs between programs.
+@pytest.mark.parametrize(
+    ("name", "bound"), [("gaussian", 1e-9), ("linear manifold", 1e-9), ("hidden manifold", 1e-6)]
+)
+def test_a_split_trial_has_the_numbers_of_a_whole_one(eight, monkeypatch, name, bound):
+    whole = on_one_device(monkeypatch, CASES[name])
+    np.testing.assert_allclose(eight[name], whole, rtol=bound)
+    with pytest.raises(AssertionError):
+        np.testing.assert_allclose(eight[name], whole[::-1], rtol=1e-3)
+
+
+def test_idle_devices_help_to_split(eight):
+    """Two are enough. One trial a batch takes all eight, eight trials a batch run on four pairs."""
+    assert eight["plan 1"] == [8, True, 1]
+    assert eight["plan 8"] == [2, True, 8]
+
+
+def test_memory_of_a_split_trial(eight):
+    whole, part = eight["bytes"]
+    assert part < 0.4 * whole
+    assert part < LARGE.split_memory(128, 8)
+    assert LARGE.split_memory(128, 1) == LARGE.memory(128)
+
+
+def test_only_exact_training_of_random_features_on_many_rows_is_split():
+    whole = [
+        dataclasses.replace(LARGE, m=1),
+        dataclasses.replace(LARGE, m=np.inf),
+        dataclasses.replace(LARGE, model=simdiff.models.Linear()),
+        dataclasses.replace(LARGE, trainer=simdiff.trainers.GradientFlow(times=(1.0,))),
+        dataclasses.replace(LARGE, trainer=simdiff.trainers.Optax(steps=10)),
+    ]
+    assert [problem.split_memory(128, 8) - problem.memory(128) for problem in whole] == [0] * 5
+    assert LARGE.split_memory(128, 8) < LARGE.split_memory(128, 2) < LARGE.memory(128)
+
+
+@dataclasses.dataclass(frozen=True)
+class Divisible(Square):
+    """8 d^2 bytes a trial, in equal parts."""
+
+    def split_memory(self, d, devices):
+        return self.memory(d) // devices
+
+
+@pytest.fixture
+def four(monkeypatch):
+    """Four accelerators of a million bytes: 800,000 bytes to plan for on each."""
+    found = tuple(Mock(spec=jax.Device, platform="gpu", device_kind="toy") for _ in range(4))
+    for device in found:
+        device.memory_stats.return_value = {"bytes_limit": 10**6, "bytes_in_use": 0}
+    for module in (devices, groups, trials):
+        monkeypatch.setattr(module, "in_use", lambda: found)
+    return found
+
+
+def test_a_trial_is_split_only_where_it_must_be(four):
+    assert [devices.fewest_devices(Divisible(), d) for d in (316, 317, 447, 448, 632)] == [1, 2, 2, 4, 4]
+    assert [devices.fewest_devices(problem, 317) for problem in (Square(), Mean())] == [1, 1]
+    assert [groups.group(Divisible(), 317, batch) for batch in (64, 4, 2, 1)] == [
+        *[Group(2, split=True)] * 3,
+        Group(4, split=True),
+    ]
+    assert groups.group(Divisible(), 316, 1) == Group()
+    assert [launch_size(Divisible(), d) for d in (316, 317, 448)] == [8, 8, 8]
+
+
+def test_what_was_planned_holds_while_trials_take_memory(four, monkeypatch):
+    devices.check_memory(Divisible(), 300)
+    monkeypatch.setattr(devices, "room", lambda: 400_000)
+    assert devices.fewest_devices(Divisible(), 300) == 1
+    assert devices.fewest_devices(Divisible(), 299) == 2
+
+
+def test_a_trial_is_refused_where_splitting_does_not_help(four):
+    devices.check_memory(Divisible(), 632)
+    words = (
+        r"at most about 632 for .*needs 0.0 GiB, or 0.0 GiB on each of 4 devices that split it, "
+        r"0.0 GiB are at hand on each of 4 devices"
+    )
+    with pytest.raises(InputError, match=words):
+        devices.check_memory(Divisible(), 633)
+    with pytest.raises(InputError, match="at most about 316 for"):
+        devices.check_memory(Divisible(), 317, split=False)
+    with pytest.raises(InputError, match=r"at most about 316 for .*needs 0.0 GiB, 0.0 GiB are"):
+        devices.check_memory(Square(), 317)
+
+
+if __name__ == "__main__":
+    json.dump(on_eight_devices(), sys.stdout)
