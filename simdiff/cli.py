@@ -45,7 +45,7 @@ overrides, with their defaults:
   precision=0.005  alpha=0.05  half width of the limit's 95% interval; chance to reject a correct theory
   max_trials=512  seed=0       at one size of one point
   dtype=auto                   or float32, mixed, float64
-  devices=null                 how many devices of this machine share the trials; null: all that JAX sees
+  devices=null                 devices that share the trials; null: all GPUs, or all cores of a CPU
   compilation_cache=auto       where compiled programs are kept: $JAX_COMPILATION_CACHE_DIR or, without,
                                ~/.cache/simdiff; or off, or a folder
   launcher=basic               where points run: in this process; launcher=joblib or local launcher.jobs=2:

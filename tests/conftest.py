@@ -14,7 +14,7 @@ from jaxtyping import install_import_hook
 CHECKED = ("data", "draws", "engine", "functions", "models", "problems", "trainers")
 install_import_hook([f"simdiff.{room}" for room in CHECKED], "typechecker.check")
 
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=1"
+os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count=1 {os.environ.get('XLA_FLAGS', '')}"
 os.environ.pop("JAX_NUM_CPU_DEVICES", None)
 os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="simdiff-cache-")

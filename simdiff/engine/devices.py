@@ -62,11 +62,29 @@ def free_memory(device: jax.Device | None = None) -> int:
     return int(psutil.virtual_memory().available)
 
 
-def room() -> float:
-    """Bytes that trials may plan for on each device; CPU devices share the memory of the machine."""
-    devices = in_use()
+def room(devices: tuple[jax.Device, ...]) -> float:
+    """Bytes that trials may plan for on each of these; CPU devices share the memory of the machine."""
     free = _SHARE * min(free_memory(device) for device in devices)
     return free / len(devices) if devices[0].platform == "cpu" else free
+
+
+def at_work(problem: Problem, d: int) -> tuple[jax.Device, ...]:
+    """The devices that trials of this size are spread over: all in use.
+
+    On CPU no more than there is memory for, and at least one, which has all cores and all memory then.
+    What was found is kept, for a trial that runs takes of the memory that is at hand.
+    """
+    devices = in_use()
+    if devices[0].platform != "cpu" or len(devices) == 1:
+        return devices
+    key = problem.digest(), d, devices
+    if key not in _at_work:
+        trials = int(_SHARE * free_memory(devices[0]) / max(1, problem.memory(d)))
+        _at_work[key] = max(1, min(len(devices), trials))
+    return devices[: _at_work[key]]
+
+
+_at_work: dict[tuple, int] = {}
 
 
 def check_memory(problem: Problem, d: int, split: bool = True) -> None:
@@ -75,7 +93,8 @@ def check_memory(problem: Problem, d: int, split: bool = True) -> None:
     Raises:
         InputError: before anything is computed.
     """
-    have, count = room(), len(in_use())
+    devices = at_work(problem, d)
+    have, count = room(devices), len(devices)
     most = count if split else 1
     if _enough(problem, d, have, most):
         fewest_devices(problem, d)
@@ -101,9 +120,10 @@ def fewest_devices(problem: Problem, d: int) -> int:
 
     What was found is kept, for a trial that runs takes of the memory that is at hand.
     """
-    key = problem.digest(), d, in_use()
+    devices = at_work(problem, d)
+    key = problem.digest(), d, devices
     if key not in _fewest:
-        enough = _enough(problem, d, room(), len(in_use()))
+        enough = _enough(problem, d, room(devices), len(devices))
         if not enough:
             return 1
         _fewest[key] = enough[0]
@@ -132,7 +152,7 @@ def side_by_side(problem: Problem, d: int, count: int) -> int:
     """
     if in_use()[0].platform == "cpu":
         return 1
-    return largest_divisor(count, int(room() / max(1, problem.memory(d))))
+    return largest_divisor(count, int(room(in_use()) / max(1, problem.memory(d))))
 
 
 def largest_divisor(count: int, most: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from simdiff.engine.devices import fewest_devices, in_use, largest_divisor
+from simdiff.engine.devices import at_work, fewest_devices, largest_divisor
 from simdiff.problem import Kernel, Problem
 
 
@@ -32,7 +32,7 @@ def group(problem: Problem, d: int, batch: int) -> Group:
     A trial that does not fit a device is split over the fewest that can hold it. Where a batch has fewer
     trials than there are devices, these share them, rows or all.
     """
-    devices, fewest = len(in_use()), fewest_devices(problem, d)
+    devices, fewest = len(at_work(problem, d)), fewest_devices(problem, d)
     idle = largest_divisor(devices, devices // batch)
     if fewest > 1:
         return Group(max(fewest, idle), split=True)

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from simdiff.engine.compilation import program, to_host
-from simdiff.engine.devices import describe, in_use, largest_divisor, largest_size, side_by_side
+from simdiff.engine.devices import at_work, describe, largest_divisor, largest_size, side_by_side
 from simdiff.engine.groups import ALONE, Group
 from simdiff.engine.sharding import copied, split
 from simdiff.errors import InputError
@@ -34,7 +34,7 @@ class Launch:
 
     def __init__(self, problem: Problem, d: int, dtype: str, size: int, group: Group = ALONE) -> None:
         """`size` trials at a time, each on a group of devices."""
-        self.devices = in_use()
+        self.devices = at_work(problem, d)
         self._problem, self._d, self._group = problem, d, group
         self._kernel = group.kernel(problem.kernel(d, dtype)[0])
         self._count = size * group.devices // len(self.devices)

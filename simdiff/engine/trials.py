@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simdiff.engine.devices import check_memory, describe, in_use, one_lapack_thread
+from simdiff.engine.devices import at_work, check_memory, describe, one_lapack_thread
 from simdiff.engine.groups import Group, group
 from simdiff.engine.keys import trial_keys
 from simdiff.engine.launch import Launch
@@ -46,7 +46,7 @@ def launch_size(problem: Problem, d: int) -> int:
     How many trials a run asks for is decided in batches, which know of no devices; so a folder written
     with some devices is continued, and read, with any others.
     """
-    groups = len(in_use()) // trial_group(problem, d).devices
+    groups = len(at_work(problem, d)) // trial_group(problem, d).devices
     return -(-batch_size(problem, d) // groups) * groups
 
 

@@ -162,6 +162,18 @@ def test_trials_side_by_side_fill_the_fullest_device(monkeypatch):
         devices.check_memory(Square(), 224)
 
 
+def test_cores_stay_idle_where_memory_does_not_hold_a_trial_each(monkeypatch):
+    found = tuple(Mock(spec=jax.Device, platform="cpu", device_kind="toy") for _ in range(4))
+    monkeypatch.setattr(devices, "in_use", lambda: found)
+    monkeypatch.setattr(devices, "free_memory", lambda device: 10**6)  # of the machine: 800,000 to plan for
+    counts = {d: len(devices.at_work(Square(), d)) for d in (158, 159, 223, 224, 316, 317)}
+    assert counts == {158: 4, 159: 3, 223: 2, 224: 1, 316: 1, 317: 1}
+    assert launch_size(Square(), 159) == 9
+    devices.check_memory(Square(), 316)
+    with pytest.raises(InputError, match="at most about 316 for"):
+        devices.check_memory(Square(), 317)
+
+
 def test_memory_of_a_running_batch_counts_as_free_for_the_next(monkeypatch):
     (device,) = accelerators(monkeypatch, 200_000)
     assert devices.free_memory(device) == 800_000

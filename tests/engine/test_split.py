@@ -79,7 +79,7 @@ def on_eight_devices():
     found["bytes"] = [temporaries(1), temporaries(8)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | HURRY)
-        patch.setattr(devices, "room", lambda: problem.split_memory(40, 2))
+        patch.setattr(devices, "room", lambda _: problem.split_memory(40, 2))
         for batch, name in [(1, "gaussian"), (8, "linear manifold"), (1, "hidden manifold")]:
             problem = CASES[name]
             patch.setattr(trials, "batch_size", lambda problem, d, batch=batch: batch)
@@ -172,8 +172,7 @@ def four(monkeypatch):
     found = tuple(Mock(spec=jax.Device, platform="gpu", device_kind="toy") for _ in range(4))
     for device in found:
         device.memory_stats.return_value = {"bytes_limit": 10**6, "bytes_in_use": 0}
-    for module in (devices, groups, trials):
-        monkeypatch.setattr(module, "in_use", lambda: found)
+    monkeypatch.setattr(devices, "in_use", lambda: found)
     return found
 
 
@@ -190,7 +189,7 @@ def test_a_trial_is_split_only_where_it_must_be(four):
 
 def test_what_was_planned_holds_while_trials_take_memory(four, monkeypatch):
     devices.check_memory(Divisible(), 300)
-    monkeypatch.setattr(devices, "room", lambda: 400_000)
+    monkeypatch.setattr(devices, "room", lambda _: 400_000)
     assert devices.fewest_devices(Divisible(), 300) == 1
     assert devices.fewest_devices(Divisible(), 299) == 2
 
