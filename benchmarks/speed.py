@@ -3,7 +3,7 @@
     python benchmarks/speed.py [PART ...]      # default: every part, one after the other
 
 sweep     the default psi_p sweep (experiment=gaussian_learning_curve), compiling included, no program kept
-          from before, against benchmarks/numpy_script.py doing the same numbers of trials, that is at
+          from before (and once more, with the programs of the first time), against benchmarks/numpy_script.py doing the same numbers of trials, that is at
           equal precision. NumPy's time is its median trial time at every (point, size), times the number
           of trials: running it whole would take hours at m = inf, where a script needs many draws (see
           `draws_for_infinity`); "finite m only" needs no such assumption. Also: compilation's share.
@@ -44,6 +44,10 @@ SHARE = 0.25
 """NumPy's finite m stands for m = inf when the errors are within this share of the asked precision."""
 
 
+MOST_TIMED = 128
+"""Draws a sample of the longest NumPy trial that is run."""
+
+
 def point(psi_p: float, m: float, psi_n: float = 2.0) -> simdiff.DenoisingScoreMatching:
     """A point of the default sweep."""
     return simdiff.DenoisingScoreMatching(model=simdiff.models.RandomFeatures(psi_p), psi_n=psi_n, m=m, t=0.1)
@@ -61,12 +65,12 @@ def draws_for_infinity(psi_p: float, precision: float) -> int:
 
 
 def numpy_seconds(d: int, psi_p: float, m: float, precision: float) -> float:
-    """Median NumPy trial time. Large m is timed at 32 and 64 draws and continued along the line."""
+    """Median NumPy trial time. More than `MOST_TIMED` draws are timed at that and half of it, on a line."""
     rng = np.random.default_rng(0)
 
     def timed(draws: int) -> float:
         times = []
-        for _ in range(3):
+        for _ in range(5):
             start = time.perf_counter()
             numpy_script.trial(d, 2.0, psi_p, draws, 0.1, 1e-3, rng)
             times.append(time.perf_counter() - start)
@@ -74,8 +78,11 @@ def numpy_seconds(d: int, psi_p: float, m: float, precision: float) -> float:
 
     if not math.isinf(m):
         return timed(int(m))
-    needed, low, high = draws_for_infinity(psi_p, precision), timed(32), timed(64)
-    return high + (high - low) / 32 * (needed - 64)
+    needed = draws_for_infinity(psi_p, precision)
+    if needed <= MOST_TIMED:
+        return timed(needed)
+    low, high = timed(MOST_TIMED // 2), timed(MOST_TIMED)
+    return high + (high - low) / (MOST_TIMED // 2) * (needed - MOST_TIMED)
 
 
 _CHILD = """
@@ -91,9 +98,10 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def whole_command(folder: str) -> tuple[float, int, float]:
+def whole_command(folder: str, name: str) -> tuple[float, int, float]:
     """Seconds of the default sweep as a process of its own, programs compiled in it, and their seconds."""
-    words = ["run", "experiment=gaussian_learning_curve", "compilation_cache=off", f"out={folder}/run"]
+    words = ["run", "experiment=gaussian_learning_curve"]
+    words += [f"compilation_cache={folder}/cache", f"out={folder}/{name}"]
     start = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", _CHILD, *words], check=True, capture_output=True, text=True)
     spent = time.perf_counter() - start
@@ -104,7 +112,8 @@ def whole_command(folder: str) -> tuple[float, int, float]:
 def sweep() -> None:
     """The default sweep in a process of its own, then NumPy trial by trial."""
     with tempfile.TemporaryDirectory() as folder:
-        ours, programs, compiling = whole_command(folder)
+        ours, programs, compiling = whole_command(folder, "run")
+        again, _, _ = whole_command(folder, "again")
         run = RunFolder(f"{folder}/run", create=False)
         rows, summary = run.trials(), run.read_table("summary")
         precision = float(run.rules()[-1]["rule"]["precision"])
@@ -123,6 +132,7 @@ def sweep() -> None:
     columns = ["m", "psi_p", "d", "trials", "simdiff_trial_s", "numpy_trial_s", "numpy_s", "simdiff_s"]
     frame = pd.DataFrame(table, columns=columns).sort_values(["m", "psi_p", "d"])
     totals = _totals(frame, ours) | {
+        "simdiff, the same with compiled programs kept (s)": round(again, 1),
         "programs compiled": programs,
         "processor time in XLA's compiler, summed over threads (s)": round(compiling, 1),
         "compiler's share of the command": round(compiling / ours, 3),
