@@ -3,10 +3,11 @@
     python benchmarks/speed.py [PART ...]      # default: every part, one after the other
 
 sweep     the default psi_p sweep (experiment=gaussian_learning_curve), compiling included, no program kept
-          from before (and once more, with the programs of the first time), against benchmarks/numpy_script.py doing the same numbers of trials, that is at
-          equal precision. NumPy's time is its median trial time at every (point, size), times the number
-          of trials: running it whole would take hours at m = inf, where a script needs many draws (see
-          `draws_for_infinity`); "finite m only" needs no such assumption. Also: compilation's share.
+          from before (and once more, with the programs of the first time), against
+          benchmarks/numpy_script.py doing the same numbers of trials, that is at equal precision. NumPy's
+          time is its median trial time at every (point, size), times the number of trials: running it
+          whole would take hours at m = inf, where a script needs many draws (see `draws_for_infinity`);
+          "finite m only" needs no such assumption. Also: compilation's share.
 trials    seconds a trial, compiled, against NumPy's: see trial_speed.py.
 training  steps a second against a PyTorch loop: see training_speed.py.
 peak      useful flops as a share of the product rate, for Ridge, flow and Optax: see peak_share.py.
