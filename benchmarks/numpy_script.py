@@ -4,7 +4,8 @@ It runs the same trials as simdiff's Ridge trainer on isotropic Gaussian data an
 metrics. It is given the better choices such a script may make: F.T @ F (which NumPy turns into a
 symmetric product), Cholesky instead of LU, the smaller of the two linear systems, noise draws in
 blocks. It knows no exact noise average and no exact test error: m = inf takes as many draws as the
-caller asks for, test and memorization errors take 4 d fresh rows each.
+caller asks for, test and memorization errors take 4 d fresh rows each (or `fresh` d of them for the test
+error, whose variance over such rows given the network is returned as `test_noise`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,14 @@ BLOCK = 4096
 
 
 def trial(
-    d: int, psi_n: float, psi_p: float, m: int, t: float, ridge: float, rng: np.random.Generator
+    d: int,
+    psi_n: float,
+    psi_p: float,
+    m: int,
+    t: float,
+    ridge: float,
+    rng: np.random.Generator,
+    fresh: int = 4,
 ) -> dict[str, float]:
     """One trial with tanh features."""
     n, p = round(psi_n * d), round(psi_p * d)
@@ -52,12 +60,13 @@ def trial(
         objective = zz + np.sum(b.T * v) / d
         train = objective - ridge * np.sum(b**2) / d
 
-    def error(samples):
+    def errors(samples):
         f, z = pairs(samples)
-        return np.mean((z + f @ b.T) ** 2)
+        return np.mean((z + f @ b.T) ** 2, axis=1)
 
-    test = error(rng.standard_normal((4 * d, d)))
-    memorization = error(np.repeat(x, -(-4 * d // n), axis=0))
+    rows = errors(rng.standard_normal((fresh * d, d)))
+    test = rows.mean()
+    memorization = errors(np.repeat(x, -(-4 * d // n), axis=0)).mean()
     floor = 1 - h / (a**2 + h)
     return {
         "test": test,
@@ -65,4 +74,5 @@ def trial(
         "score": (test - floor) / h,
         "memorization": memorization,
         "objective": objective,
+        "test_noise": rows.var() / len(rows),
     }

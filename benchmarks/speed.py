@@ -4,8 +4,8 @@
 
 sweep     the default psi_p sweep (experiment=gaussian_learning_curve), compiling included, no program kept
           from before (and once more, with the programs of the first time), against
-          benchmarks/numpy_script.py doing the same numbers of trials, that is at equal precision. NumPy's
-          time is its median trial time at every (point, size), times the number of trials: running it
+          benchmarks/numpy_script.py at equal precision: its median trial time at every (point, size), times
+          our number of trials, times what its test error on fresh rows adds to the variance. Running it
           whole would take hours at m = inf, where a script needs many draws (see `draws_for_infinity`);
           "finite m only" needs no such assumption. Also: compilation's share.
 trials    seconds a trial, compiled, against NumPy's: see trial_speed.py.
@@ -47,6 +47,8 @@ SHARE = 0.25
 
 MOST_TIMED = 128
 """Draws a sample of the longest NumPy trial that is run."""
+FRESH = (4, 16, 64)
+"""Fresh rows over d that NumPy's test error may take."""
 
 
 def point(psi_p: float, m: float, psi_n: float = 2.0) -> simdiff.DenoisingScoreMatching:
@@ -65,24 +67,38 @@ def draws_for_infinity(psi_p: float, precision: float) -> int:
     raise RuntimeError(f"no m up to 2^15 is near m = inf at psi_p = {psi_p}")
 
 
-def numpy_seconds(d: int, psi_p: float, m: float, precision: float) -> float:
-    """Median NumPy trial time. More than `MOST_TIMED` draws are timed at that and half of it, on a line."""
+def numpy_seconds(d: int, psi_p: float, m: float, precision: float, variance: float) -> tuple[float, int]:
+    """NumPy's seconds for the precision that one of our trials adds, and the fresh rows it takes, over d.
+
+    We know the test error given the network; NumPy measures it on fresh rows. To the `variance` of ours over
+    trials that adds its own, so it takes more trials, or more rows: whatever is faster.
+    """
+    if math.isinf(m):
+        return numpy_at_infinity(d, psi_p, precision), 4
+    ways = {fresh: timed(d, psi_p, int(m), fresh) for fresh in FRESH}
+    each = {fresh: spent * (1 + noise / variance) for fresh, (spent, noise) in ways.items()}
+    best = min(each, key=each.__getitem__)
+    return each[best], best
+
+
+def timed(d: int, psi_p: float, m: int, fresh: int = 4) -> tuple[float, float]:
+    """Median seconds of a NumPy trial, and the variance that fresh rows give its test error."""
     rng = np.random.default_rng(0)
+    times, noise = [], []
+    for _ in range(5):
+        start = time.perf_counter()
+        found = numpy_script.trial(d, 2.0, psi_p, m, 0.1, 1e-3, rng, fresh)
+        times.append(time.perf_counter() - start)
+        noise.append(found["test_noise"])
+    return statistics.median(times), statistics.mean(noise)
 
-    def timed(draws: int) -> float:
-        times = []
-        for _ in range(5):
-            start = time.perf_counter()
-            numpy_script.trial(d, 2.0, psi_p, draws, 0.1, 1e-3, rng)
-            times.append(time.perf_counter() - start)
-        return statistics.median(times)
 
-    if not math.isinf(m):
-        return timed(int(m))
+def numpy_at_infinity(d: int, psi_p: float, precision: float) -> float:
+    """Median NumPy trial time. More than `MOST_TIMED` draws are timed at that and half of it, on a line."""
     needed = draws_for_infinity(psi_p, precision)
     if needed <= MOST_TIMED:
-        return timed(needed)
-    low, high = timed(MOST_TIMED // 2), timed(MOST_TIMED)
+        return timed(d, psi_p, needed)[0]
+    low, high = (timed(d, psi_p, draws)[0] for draws in (MOST_TIMED // 2, MOST_TIMED))
     return high + (high - low) / (MOST_TIMED // 2) * (needed - MOST_TIMED)
 
 
@@ -126,11 +142,12 @@ def sweep() -> None:
     table = []
     for (digest, d), part in rows.groupby(["point", "d"]):
         psi_p, m = float(parameters.loc[digest, "model.psi_p"]), float(parameters.loc[digest, "m"])
-        each = numpy_seconds(int(d), psi_p, m, precision)
+        each, fresh = numpy_seconds(int(d), psi_p, m, precision, float(part["test"].var()))
         inside = part["duration"].sum()
-        table.append((m, psi_p, d, len(part), inside / len(part), each, each * len(part), inside))
+        table.append((m, psi_p, d, len(part), inside / len(part), each, fresh, each * len(part), inside))
         print(table[-1], flush=True)
-    columns = ["m", "psi_p", "d", "trials", "simdiff_trial_s", "numpy_trial_s", "numpy_s", "simdiff_s"]
+    columns = ["m", "psi_p", "d", "trials", "simdiff_trial_s", "numpy_trial_s", "fresh", "numpy_s"]
+    columns += ["simdiff_s"]
     frame = pd.DataFrame(table, columns=columns).sort_values(["m", "psi_p", "d"])
     totals = _totals(frame, ours) | {
         "simdiff, the same with compiled programs kept (s)": round(again, 1),
