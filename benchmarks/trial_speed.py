@@ -4,7 +4,7 @@
 
 Programs are compiled before the clock starts; both run the same problem (default data, tanh, psi_n = 2,
 t = 0.1, ridge 1e-3). NumPy at m = inf takes draws that bring its errors within a quarter of a 1% precision
-of the limit; its time there is continued from 32 and 64 draws. Medians; stored as results/speed_trials.csv.
+of the limit; its time there is continued from 64 and 128 draws. Medians; stored as results/speed_trials.csv.
 """
 
 from __future__ import annotations
