@@ -14,9 +14,9 @@ def spread_over_cores() -> None:
     """Let JAX see the CPU as one device a core, at most `MOST`, from its first use on.
 
     A trial's small matrix products, random draws and factorisations keep one core busy, hardly two: on two
-    cores runs are 1.1 (Ridge, d = 400) to 1.7 times (SGD, d = 100) as fast as with one trial after the other on
-    both (`benchmarks/device_scaling.py`). All CPU devices share one pool of threads, so a trial that is alone has
-    all cores for its large products.
+    cores runs are 1.1 (Ridge, d = 400) to 1.7 times (SGD, d = 100) as fast as with one trial after the other
+    on both (`benchmarks/device_scaling.py`). All CPU devices share one pool of threads, so a trial that is
+    alone has all cores for its large products.
 
     It is for programs that own their process, and does nothing where JAX already has its devices, or where
     XLA_FLAGS or JAX_NUM_CPU_DEVICES says how many there are.
