@@ -1,6 +1,6 @@
 """Figures 2 and 3 of arXiv 2504.12532 at full size, timed beside a plain NumPy notebook, theory beside them.
 
-    python benchmarks/variance_figures.py [line|square] [models] [samples]
+    python benchmarks/variance_figures.py [line|square] [models] [samples] [speed|compare]
 
 `line`: three points, 256 Gaussian features, P from 64 to 1,024 and three smallest times (15 panels).
 `square`: four points on the unit circle at three angles, 1,000 Gaussian or Fourier features, P = 500 (6
@@ -146,13 +146,18 @@ def compare(name: str, models: int, samples: int) -> tuple[pd.DataFrame, float]:
     return pd.DataFrame(rows), seconds
 
 
-def main(name: str, models: int, samples: int) -> None:
+def main(name: str, models: int, samples: int, parts: tuple[str, ...]) -> None:
     command = f"python benchmarks/variance_figures.py {name} {models} {samples}"
     about = {"seed": SEED, "models": models, "samples": samples, "steps": 30}
-    store(f"variance_speed_{name}", speed(name, models, samples), facts(command, **about))
-    table, seconds = compare(name, models, min(samples, COMPARED))
-    about |= {"samples": min(samples, COMPARED), "seconds of both theories, all panels": round(seconds, 1)}
-    store(f"variance_{name}", table, facts(command, **about))
+    if "speed" in parts:
+        store(f"variance_speed_{name}", speed(name, models, samples), facts(f"{command} speed", **about))
+    if "compare" in parts:
+        table, seconds = compare(name, models, min(samples, COMPARED))
+        about |= {
+            "samples": min(samples, COMPARED),
+            "seconds of both theories, all panels": round(seconds, 1),
+        }
+        store(f"variance_{name}", table, facts(f"{command} compare", **about))
 
 
 if __name__ == "__main__":
@@ -160,5 +165,9 @@ if __name__ == "__main__":
     if words[:1] == ["train"]:
         train_all(words[1], int(words[2]), int(words[3]))
     else:
-        for name in words[:1] or ("line", "square"):
-            main(name, *(int(word) for word in (words[1:] + ["100", "100000"][len(words[1:]) :])[:2]))
+        parts = tuple(word for word in words if word in ("speed", "compare")) or ("speed", "compare")
+        names = tuple(word for word in words if word in ("line", "square")) or ("line", "square")
+        numbers = [int(word) for word in words if word.isdigit()]
+        models, samples = numbers + [100, 100_000][len(numbers) :]
+        for name in names:
+            main(name, models, samples, parts)
