@@ -5,7 +5,7 @@
 
 Time: median seconds of a Ridge trial along lines (d alone with all ratios fixed; m; p), with the exponent
 fitted to the times beside that of the flop count over the same points: `off` is their difference.
-Memory: peak resident memory of a process (Linux) that runs one launch of trials, above what it held after
+Memory: peak resident memory of a process (Linux) that runs one launch of trials on one device, above what it held after
 compiling, along n m from 10^4 to 10^7 at fixed p, and along p; O(p^2) means an exponent of 0, and one that
 nears 2 from below: blocks of rows are of order p. The exponent of the plan (`Problem.memory`) stands beside.
 Stored in results/speed_growth.csv and results/speed_memory.csv.
@@ -21,7 +21,7 @@ import pandas as pd
 from common import engine_seconds, exponent, facts, store
 
 import simdiff
-from simdiff.engine import prepare
+from simdiff.engine import prepare, use_devices
 
 LINES = {
     "small d": [(64, 4.0, 4), (100, 4.0, 4), (160, 4.0, 4), (256, 4.0, 4)],
@@ -85,6 +85,7 @@ def _child(against: str, d: int, psi_p: float, m: int, psi_n: float) -> dict[str
 
 def memory_child(d: int, psi_p: float, m: int, psi_n: float) -> None:
     """Print seconds, MiB above what the compiled process held before its trial, and the test error."""
+    use_devices(1)
     at = point(d, psi_p, m, psi_n)
     prepare(at, d, 0)
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from what is resident now
