@@ -5,9 +5,10 @@
 
 Time: median seconds of a Ridge trial along lines (d alone with all ratios fixed; m; p), with the exponent
 fitted to the times beside that of the flop count over the same points: `off` is their difference.
-Memory: peak resident memory of a process (Linux) that runs one launch of trials on one device, above what it held after
-compiling, along n m from 10^4 to 10^7 at fixed p, and along p; O(p^2) means an exponent of 0, and one that
-nears 2 from below: blocks of rows are of order p. The exponent of the plan (`Problem.memory`) stands beside.
+Memory: peak resident memory of a process (Linux) that runs one launch of trials on one device, above what it
+held after compiling, along n m from 10^4 to 10^7 at fixed p, and along p; O(p^2) means an exponent of 0, and
+one that nears 2 from below: blocks of rows are of order p. The exponent of the plan (`Problem.memory`) stands
+beside.
 Stored in results/speed_growth.csv and results/speed_memory.csv.
 """
 
