@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import importlib
 import math
-import shutil
 import statistics
 import subprocess
 import sys
@@ -34,7 +33,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy_script
 import pandas as pd
-from common import RESULTS, facts, seconds, store
+from common import facts, seconds, store
 
 import simdiff
 from simdiff.store import RunFolder
@@ -134,10 +133,6 @@ def sweep() -> None:
         run = RunFolder(f"{folder}/run", create=False)
         rows, summary = run.trials(), run.read_table("summary")
         precision = float(run.rules()[-1]["rule"]["precision"])
-        kept = RESULTS / "gaussian_learning_curve"
-        kept.mkdir(parents=True, exist_ok=True)
-        for name in ("figures/curves.png", "figures/deviations.png", "summary.csv"):
-            shutil.copy(run.path / name, kept)
     parameters = summary.drop_duplicates("point").set_index("point")
     table = []
     for (digest, d), part in rows.groupby(["point", "d"]):
