@@ -141,7 +141,7 @@ def compare(name: str, models: int, samples: int) -> tuple[pd.DataFrame, float]:
             {key: f"{value:.4g}" if isinstance(value, float) else value for key, value in row.items()},
             flush=True,
         )
-    save(draw_densities(shown), RESULTS / f"variance_{name}")
+    save(draw_densities(shown, across=5 if name == "line" else 3), RESULTS / f"variance_{name}")
     (RESULTS / f"variance_{name}.pdf").unlink()
     return pd.DataFrame(rows), seconds
 

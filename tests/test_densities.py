@@ -73,6 +73,16 @@ def test_figures_of_densities_and_fields():
     assert len(draw_fields([row, row], (0.1, 0.5), "share").axes) == 5
 
 
+@pytest.mark.parametrize(("across", "columns"), [(5, 5), (2, 2), (4, 3), (10, 3), (None, 3)])
+def test_panels_in_a_row(across, columns):
+    """As asked where that makes full rows that fit the page."""
+    edges = np.linspace(-1, 1, 9)
+    line = DensityPanel("a", np.array([[0.0]]), edges, np.ones((2, 8)), np.ones((2, 8)))
+    axes = draw_densities([line] * 10, across=across).axes
+    assert axes[0].get_gridspec().ncols == columns
+    assert [bool(ax.get_xlabel()) for ax in axes[::9]] == [columns != 5, True]
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [({"models": 1}, "models"), ({"P": 0}, "P"), ({"bins": 1}, "bins"), ({"theory": "wishart_kl"}, "theory")],

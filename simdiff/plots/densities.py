@@ -30,24 +30,34 @@ class DensityPanel:
     note: str = ""
 
 
+MOST_ACROSS = 6
+"""Panels in a row of the page."""
+
+
 @style.house()
-def draw_densities(panels: Sequence[DensityPanel], title: str = "") -> Figure:
+def draw_densities(panels: Sequence[DensityPanel], title: str = "", across: int | None = None) -> Figure:
     """On a line a panel each: [q] of both and the band of models. In the plane two maps, one above the other.
 
+    `across` panels make a row, if they divide all of them and fit the page; otherwise as many as look well.
     Data points are ticks on the axis, or dots on the maps. All maps have one colour scale, whose colours
     grow like the square root of the density, so that what lies in gaps is seen.
     """
+    if across is not None and (len(panels) % across or not 2 <= across <= MOST_ACROSS):
+        across = None
     if panels[0].points.shape[1] == 1:
-        return _draw_lines(panels, title)
-    return _draw_planes(panels, title)
+        return _draw_lines(panels, title, across)
+    return _draw_planes(panels, title, across or min(len(panels), 4 if len(panels) != 6 else 3))
 
 
-def _draw_lines(panels: Sequence[DensityPanel], title: str) -> Figure:
-    figure, axes = style.panels(len(panels), height=1.75)
+def _draw_lines(panels: Sequence[DensityPanel], title: str, across: int | None) -> Figure:
+    dense = across is not None and across > 3
+    figure, axes = style.panels(len(panels), 1.4 if dense else 1.75, across)
     top = max(float(max(panel.trained.mean(0).max(), panel.theory.mean(0).max())) for panel in panels)
     for ax, panel in zip(axes, panels, strict=True):
         _draw_line(ax, panel)
         ax.set_ylim(-0.02 * top, 1.05 * top)
+    if dense:
+        _share_labels(axes, across or 1)
     handles = [
         Line2D([], [], color=style.PALETTE[0], label="theory"),
         Line2D([], [], color="black", linewidth=1.0, label="trained models, mean"),
@@ -55,6 +65,15 @@ def _draw_lines(panels: Sequence[DensityPanel], title: str) -> Figure:
     ]
     style.legend_above(figure, handles, title=title)
     return figure
+
+
+def _share_labels(axes: Sequence[Axes], across: int) -> None:
+    """Smaller titles; numbers and names of axes at the margins only."""
+    for i, ax in enumerate(axes):
+        ax.set_title(ax.get_title(), fontsize=7.5)
+        ax.tick_params(labelleft=i % across == 0, labelbottom=i >= len(axes) - across, labelsize=7.5)
+        if i < len(axes) - across and ax.get_xlabel() == "$x$":
+            ax.set_xlabel("")
 
 
 def _draw_line(ax: Axes, panel: DensityPanel) -> None:
@@ -68,8 +87,7 @@ def _draw_line(ax: Axes, panel: DensityPanel) -> None:
     ax.set(title=panel.label, xlabel=panel.note or "$x$", xlim=(panel.edges[0], panel.edges[-1]))
 
 
-def _draw_planes(panels: Sequence[DensityPanel], title: str) -> Figure:
-    across = min(len(panels), 4 if len(panels) != 6 else 3)
+def _draw_planes(panels: Sequence[DensityPanel], title: str, across: int) -> Figure:
     rows = -(-len(panels) // across)
     figure = Figure(figsize=(style.PAGE, 2 * rows * style.PAGE / max(across, 2) * 0.98 + 0.9))
     grid = figure.subplots(2 * rows, across, squeeze=False, sharex=True, sharey=True)

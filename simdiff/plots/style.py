@@ -103,9 +103,9 @@ def markers(count: int) -> list[str]:
     return [MARKERS[i % len(MARKERS)] for i in range(count)]
 
 
-def panels(count: int, height: float = 2.35) -> tuple[Figure, list[Axes]]:
-    """Return a figure with `count` panels of `height` inches, three in a row at most; needs `house()`."""
-    columns = {1: 1, 2: 2, 4: 2}.get(count, 3)
+def panels(count: int, height: float = 2.35, columns: int | None = None) -> tuple[Figure, list[Axes]]:
+    """Return a figure with `count` panels of `height` inches, in a row three at most; needs `house()`."""
+    columns = columns or {1: 1, 2: 2, 4: 2}.get(count, 3)
     rows = math.ceil(count / columns)
     width = 1.3 * COLUMN if columns == 1 else PAGE
     figure = Figure(figsize=(width, height * rows + 0.5))
