@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import matplotlib as mpl
 import pandas as pd
 from common import RESULTS
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-mpl.use("Agg")
+from simdiff.plots.style import house, panels, save
 
 
 def shares(ax: Axes, table: pd.DataFrame) -> None:
@@ -26,16 +24,17 @@ def shares(ax: Axes, table: pd.DataFrame) -> None:
     ax.set(xscale="log", ylim=(0, 1), xlabel="d", ylabel="useful flops / measured product rate")
     ax.set_xticks(sorted(set(table["d"])), [str(d) for d in sorted(set(table["d"]))], minor=False)
     ax.minorticks_off()
-    ax.legend(frameon=False)
+    ax.legend()
 
 
 def ratios(ax: Axes, table: pd.DataFrame) -> None:
     """How many times faster than NumPy a trial is."""
     for (d, m), part in table.groupby(["d", "m"], sort=False):
-        ax.plot(part["psi_p"], part["ratio"], "o-", label=f"d = {d}, m = {m:g}")
+        ax.plot(part["psi_p"], part["ratio"], "o-", label=f"$d={d}$, $m={m:g}$".replace("inf", "\\infty"))
     ax.axhline(1, color="0.6", lw=0.8, ls=":")
     ax.set(yscale="log", xlabel=r"$\psi_p$", ylabel="NumPy's time of a trial / ours")
-    ax.legend(frameon=False, fontsize="small")
+    ax.set_ylim(0.8, 3000)
+    ax.legend(fontsize=6.5, ncols=2, handlelength=1.2, columnspacing=0.8, loc="upper center")
 
 
 def growth(ax: Axes, table: pd.DataFrame) -> None:
@@ -43,7 +42,7 @@ def growth(ax: Axes, table: pd.DataFrame) -> None:
     for name, part in table.groupby("against", sort=False):
         ax.plot(part["gigaflops"], part["seconds"], "o-", label=f"along {name}")
     ax.set(xscale="log", yscale="log", xlabel="useful Gflop a trial", ylabel="seconds a trial")
-    ax.legend(frameon=False)
+    ax.legend()
 
 
 PANELS: dict[str, Callable[[Axes, pd.DataFrame], None]] = {
@@ -53,18 +52,18 @@ PANELS: dict[str, Callable[[Axes, pd.DataFrame], None]] = {
 }
 
 
+@house()
 def main() -> None:
     """Draw what is there."""
     there = [name for name in PANELS if (RESULTS / f"{name}.csv").exists()]
     if not there:
         print("no table of speed in results/: run benchmarks/speed.py first")
         return
-    figure, axes = plt.subplots(
-        1, len(there), figsize=(4.2 * len(there), 3.4), layout="constrained", squeeze=False
-    )
-    for ax, name in zip(axes[0], there, strict=True):
+    figure, axes = panels(len(there), height=2.4)
+    for ax, name in zip(axes, there, strict=True):
         PANELS[name](ax, pd.read_csv(RESULTS / f"{name}.csv"))
-    figure.savefig(RESULTS / "speed.png", dpi=160)
+    save(figure, RESULTS / "speed")
+    (RESULTS / "speed.pdf").unlink()
     print(f"stored in {RESULTS / 'speed.png'}")
 
 
