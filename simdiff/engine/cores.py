@@ -26,7 +26,7 @@ def spread_over_cores() -> None:
         return
     try:
         jax.config.update("jax_num_cpu_devices", min(MOST, _cores()))
-    except (RuntimeError, AttributeError):  # JAX is in use, or too old to know the setting
+    except RuntimeError:  # JAX is in use
         return
 
 

@@ -10,17 +10,24 @@ import pytest
 from simdiff.engine import cores, spread_over_cores
 
 SHOW = "import jax; print(len(jax.devices()))"
-SPREAD = f"import simdiff.engine.cores as c; c._cores = lambda: 3; c.spread_over_cores(); {SHOW}"
+THREE = "import simdiff.engine.cores as c; c._cores = lambda: 3"
+SPREAD = f"{THREE}; c.spread_over_cores(); {SHOW}"
+COMMAND = f"""
+{THREE}
+from simdiff.commands import Plan, _take_devices
+_take_devices(Plan("", {{"devices": None}}, {{}}, []))
+{SHOW}
+"""
 
 
 @pytest.mark.parametrize(
     ("code", "count"),
     [
-        (SPREAD, 3),
+        (COMMAND, 3),
         (f"import simdiff; simdiff.data.Gaussian(); {SHOW}", 1),
         (f"import jax; jax.numpy.ones(1); {SPREAD}", 1),
     ],
-    ids=["asked", "not asked", "too late"],
+    ids=["a command", "a library", "too late"],
 )
 def test_devices_of_a_process(code, count):
     plain = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES")}
