@@ -2,10 +2,10 @@
 
     python benchmarks/kill_storm.py [seconds]      # default 60
 
-All run the same sweep, so that they meet at the same trials. Each is killed with SIGKILL when the folder has
-1 to 30 files more than at its start, and replaced; only processes that died by the signal count: these had
-not finished. Where one finishes before the time is over, the storm goes on in a new folder. Each folder is
-then completed by one undisturbed process and compared with an uninterrupted run: no row lost, doubled or
+All run the same sweep, so that they meet at the same trials. Each dies by SIGKILL right before a random one
+of its first 400 operations on files of the folder (one that is alone does some 2,500), and is replaced. Where
+one finishes before the time is over, the storm goes on in a new folder. Each folder is then completed by one
+undisturbed process and compared with an uninterrupted run: no row lost, doubled or
 different, no file damaged, tables equal byte for byte. Stored: results/kill_storm.csv (a row a folder) and
 results/kill_storm.json.
 """
@@ -29,7 +29,7 @@ from resume_driver import start, storm, wait  # noqa: E402
 
 from simdiff.store import RunFolder, metric_columns  # noqa: E402
 
-PROCESSES, MOST = 4, 30
+PROCESSES, MOST = 4, 400
 WORDS = [
     *("run", "-m", "problem=own_problem:Mean", "theory=own_problem:mean_theory", "level=range(1,13)"),
     *("sizes=[20,40,80]", "precision=0.001", "max_trials=128", "figure.kind=none"),

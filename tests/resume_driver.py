@@ -1,9 +1,13 @@
-"""Runs of one sweep in forked processes: `python resume_driver.py <kills> <words ...>`, in some folder.
+"""Runs of one sweep in forked processes: `python resume_driver.py <fuses> <words ...>`, in some folder.
 
-Into `whole` runs an undisturbed process; into `killed` so many, one after another, that are killed with
-SIGKILL, and one that may finish; into `shared` two at once; into `storm` four at once, each killed at random
-moments and started again. What happened goes to stdout as JSON. The program is imported once; JAX starts in
+Into `whole` runs an undisturbed process; into `killed` one after another that dies by SIGKILL for each of
+the fuses (a JSON list), and one that may finish; into `shared` two at once; into `storm` four at once, each
+killed and started again. What happened goes to stdout as JSON. The program is imported once; JAX starts in
 each child.
+
+A process dies right before a drawn one of its operations on files of the run folder, and not at a drawn time:
+between two operations a death leaves the same files wherever it falls, and how fast the machine is cannot
+decide whether it falls at all.
 """
 
 from __future__ import annotations
@@ -18,8 +22,11 @@ from pathlib import Path
 
 from simdiff import cli
 
+OPERATIONS = ("open", "os.mkdir", "os.rename", "os.link", "os.remove")
 
-def start(words: list[str], out: str) -> int:
+
+def start(words: list[str], out: str, fuse: int = 0) -> int:
+    """Fork a process that runs `words` in the folder `out`; before its operation `fuse` there, it dies."""
     child = os.fork()
     if child:
         return child
@@ -28,10 +35,26 @@ def start(words: list[str], out: str) -> int:
     os.dup2(log, 2)
     status = 70
     try:
+        if fuse:
+            light(fuse, os.path.realpath(out))
         status = cli.main([*words, f"out={out}"])
     finally:
         sys.stdout.flush()
         os._exit(status)
+
+
+def light(fuse: int, folder: str) -> None:
+    """Kill this process before its operation number `fuse` on what lies in `folder`."""
+    left = fuse
+
+    def count(event: str, arguments: tuple) -> None:
+        nonlocal left
+        if event in OPERATIONS and isinstance(arguments[0], str | os.PathLike):
+            left -= os.path.realpath(arguments[0]).startswith(folder)
+            if left <= 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)
 
 
 def wait(child: int) -> int:
@@ -42,37 +65,20 @@ def shards(out: str) -> int:
     return sum(1 for _ in Path(out).glob("trials/*/d*.parquet"))
 
 
-def kill_one(words: list[str], moments: random.Random) -> int:
-    """Start a process and kill it some files and a moment later; its exit status, -9 if it was hit."""
-    wanted, pause = shards("killed") + moments.randint(0, 5), moments.uniform(0, 0.1)
-    child = start(words, "killed")
-    while shards("killed") < wanted:
-        if os.waitpid(child, os.WNOHANG) != (0, 0):
-            return 0
-        time.sleep(0.002)
-    time.sleep(pause)
-    os.kill(child, signal.SIGKILL)
-    return wait(child)
-
-
 def storm(
     words: list[str], out: str, seconds: float, processes: int, most: int, moments: random.Random
 ) -> dict[str, int]:
-    """For so long, keep so many processes at one folder; kill each when it has 1 to `most` files more.
+    """For so long, keep so many processes at one folder; each dies before one of its first `most` operations.
 
     Returns how many died by SIGKILL, which is before they had finished, and how many finished; the storm ends
-    early with the first of these. The last ones are killed, too.
+    early with the first of these. The last ones are killed wherever they are.
     """
-    counts, running = {"killed": 0, "finished": 0, "failed": 0}, dict[int, int]()
+    counts, running = {"killed": 0, "finished": 0, "failed": 0}, set[int]()
     end = time.monotonic() + seconds
     while time.monotonic() < end and not counts["finished"]:
-        there = shards(out)
         while len(running) < processes:
-            running[start(words, out)] = there + moments.randint(1, most)
-        for child, wanted in list(running.items()):
-            if there >= wanted:
-                time.sleep(moments.uniform(0, 0.02))
-                os.kill(child, signal.SIGKILL)
+            running.add(start(words, out, moments.randint(1, most)))
+        for child in list(running):
             _reap(child, running, counts)
         time.sleep(0.005)
     for child in list(running):
@@ -81,21 +87,21 @@ def storm(
     return counts
 
 
-def _reap(child: int, running: dict[int, int], counts: dict[str, int], flags: int = os.WNOHANG) -> None:
+def _reap(child: int, running: set[int], counts: dict[str, int], flags: int = os.WNOHANG) -> None:
     """Count a child that has ended by how it did."""
     done, status = os.waitpid(child, flags)
     if done:
-        del running[child]
+        running.remove(child)
         code = os.waitstatus_to_exitcode(status)
         counts[{-signal.SIGKILL: "killed", 0: "finished"}.get(code, "failed")] += 1
 
 
 if __name__ == "__main__":
-    kills, words, moments = int(sys.argv[1]), sys.argv[2:], random.Random(5)
+    fuses, words, moments = json.loads(sys.argv[1]), sys.argv[2:], random.Random(5)
     whole = wait(start(words, "whole"))
-    killed = [kill_one(words, moments) for _ in range(kills)]
+    killed = [{"status": wait(start(words, "killed", fuse)), "files": shards("killed")} for fuse in fuses]
     finished = wait(start(words, "killed"))
     shared = [wait(child) for child in [start(words, "shared"), start(words, "shared")]]
-    stormy = storm(words, "storm", 6.0, 4, 4, moments) | {"last": wait(start(words, "storm"))}
+    stormy = storm(words, "storm", 6.0, 4, max(fuses), moments) | {"last": wait(start(words, "storm"))}
     happened = {"whole": whole, "killed": killed, "finished": finished, "shared": shared, "storm": stormy}
     json.dump(happened, sys.stdout)

@@ -71,13 +71,18 @@ def test_programs_are_compiled_ahead_and_stop_with_the_run(studies, monkeypatch)
     def prepare(problem, d, seed, dtype):
         seen.append((problem.level, d))
         if len(seen) == 3:
-            release.wait(10)
+            release.wait(60)
+
+    class Waited(threading.Thread):
+        def join(self, timeout=None):
+            release.set()  # the third program is ready only when the run waits for the thread to end
+            super().join(timeout)
 
     monkeypatch.setattr(engine, "prepare", prepare)
+    monkeypatch.setattr(progress.threading, "Thread", Waited)
     with compile_ahead(studies):
         while len(seen) < 3:
             time.sleep(0.001)
-        threading.Timer(0.05, release.set).start()
     assert seen == [(1.0, 20), (1.0, 40), (2.0, 20)]
 
 

@@ -17,7 +17,9 @@ WORDS = [
     *("run", "-m", "problem=own_problem:Mean", "theory=own_problem:mean_theory", "level=1,2"),
     *("sizes=[20,40]", "precision=0.03", "figure.kind=none"),
 ]
-KILLS = 5
+# An undisturbed process does some 250 operations on files, the first 30 before its first trial: these die
+# before they can have finished, for together they do fewer than are needed.
+FUSES = [46, 12, 60, 49, 50]
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
 
 
@@ -26,7 +28,7 @@ def done(tmp_path_factory):
     """(folder, what happened) after the runs of `resume_driver`."""
     here = tmp_path_factory.mktemp("resume")
     shutil.copy(HERE / "toy_problems.py", here / "own_problem.py")
-    command = [sys.executable, str(HERE / "resume_driver.py"), str(KILLS), *WORDS]
+    command = [sys.executable, str(HERE / "resume_driver.py"), json.dumps(FUSES), *WORDS]
     driver = subprocess.run(command, cwd=here, capture_output=True, text=True, timeout=300)
     assert driver.returncode == 0, driver.stderr + (here / "log.txt").read_text()
     return here, json.loads(driver.stdout)
@@ -48,10 +50,12 @@ def same_tables(one, other):
 
 
 def test_processes_were_killed_and_the_last_one_finished(done):
-    _, happened = done
-    assert happened["whole"] == 0
-    assert happened["killed"].count(-9) >= KILLS - 1, happened
-    assert happened["finished"] == 0
+    here, happened = done
+    files = [death["files"] for death in happened["killed"]]
+    whole = len(list((here / "whole").glob("trials/*/d*.parquet")))
+    assert [death["status"] for death in happened["killed"]] == [-9] * len(FUSES)
+    assert 0 < files[0] == files[1] < files[2] < files[-1] < whole
+    assert happened["whole"] == happened["finished"] == 0
 
 
 def test_the_tables_are_those_of_an_uninterrupted_run(done):
@@ -75,7 +79,7 @@ def test_two_processes_in_one_folder_end_with_the_same_tables(done):
 
 def test_four_processes_killed_at_random_in_one_folder_lose_and_damage_nothing(done):
     here, happened = done
-    assert happened["storm"]["killed"] >= 3, happened
+    assert happened["storm"]["killed"] >= 4, happened
     assert (happened["storm"]["failed"], happened["storm"]["last"]) == (0, 0), (here / "log.txt").read_text()
     assert same_tables(here / "storm", here / "whole")
     pd.testing.assert_frame_equal(rows(here / "storm"), rows(here / "whole"))
