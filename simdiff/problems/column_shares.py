@@ -56,6 +56,10 @@ class ColumnShares:
         """The value that one device has, on each of them."""
         return jax.lax.psum(jnp.where(self.me == device, value, 0), SHARED_AXIS)
 
+    def gathered(self, value: Float[Array, "q c"]) -> Float[Array, "p c"]:
+        """The rows of all devices, on each of them."""
+        return value if self.devices == 1 else jax.lax.all_gather(value, SHARED_AXIS, tiled=True)
+
     @property
     def shifts(self) -> range:
         """The values of s."""

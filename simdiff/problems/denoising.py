@@ -185,26 +185,26 @@ class DenoisingScoreMatching(Problem):
         return (*self.data.notes(), self._network.average_note)
 
     def shares_rows(self, d: int) -> bool:
-        """Where rows are streamed: exact training on drawn noise, more rows than features."""
-        shape = self._shape(d)
-        return not (isinstance(self.trainer, Optax) or shape.exact_noise or shape.dual_rows)
+        """Where rows are streamed: exact training on more rows than features."""
+        return not (isinstance(self.trainer, Optax) or self._shape(d).dual_rows)
 
     def memory(self, d: int) -> int:
         """Bytes of the matrices one trial holds at its peak, float64 solve included."""
         return self._bytes(d, WHOLE)
 
     def split_memory(self, d: int, devices: int) -> int:
-        """With exact training of random features where rows can be shared, p x p matrices are split."""
+        """With exact training of random features, p x p matrices are split, or those of n m x n m."""
         splits = isinstance(self.trainer, Ridge) and isinstance(self.model, RandomFeatures)
-        return self._bytes(d, ColumnShares(devices) if splits and self.shares_rows(d) else WHOLE)
+        return self._bytes(d, ColumnShares(devices) if splits else WHOLE)
 
     def _bytes(self, d: int, columns: ColumnShares) -> int:
         shape = self._shape(d)
         width = columns.width(shape.p)
-        square = max(shape.p * width, shape.dual_rows**2)
-        copies = self._network.average_terms(d) + 6 if shape.exact_noise else 6
+        square = max(shape.p * width, shape.dual_rows * columns.width(shape.dual_rows))
+        terms = self._network.average_terms(d) if shape.exact_noise else 0
+        copies = 6 + terms * np.dtype(self._precision("auto").product).itemsize // 4  # of four bytes an entry
         frame = 4 * d**2 if self.data.random_frame else 0  # its eigenvalues, before anything else
-        blocks = shape.block * (3 * width + 6 * d) + 8 * width * d
+        blocks = shape.block * ((3 + 2 * terms) * width + 6 * d) + 8 * width * d + 2 * shape.p * d
         return self.data.stored_bytes + 8 * (
             max(square * copies // 2, frame) + blocks + shape.stored_rows * d
         )

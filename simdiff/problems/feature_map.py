@@ -14,10 +14,11 @@ from typing import Any, ClassVar
 from jaxtyping import Array, Float, Int
 
 from simdiff.data.base import DiagonalSampler, Sampler
-from simdiff.problems.column_shares import ColumnShares
+from simdiff.problems.column_shares import WHOLE, ColumnShares
 from simdiff.problems.evaluation import Population
 from simdiff.problems.gaussian_features import SplitPopulation
 from simdiff.problems.gram import Normal
+from simdiff.problems.row_shares import ALONE, RowShares
 from simdiff.problems.shape import Shape
 from simdiff.problems.training_pairs import Pairs
 
@@ -63,8 +64,16 @@ class FeatureMap(abc.ABC):
         """What B f is to predict minus of, for noise z."""
 
     @abc.abstractmethod
-    def noise_average(self, sampler: Sampler, pairs: Pairs, state: State, block: int) -> Normal:
-        """The normal equations at m = infinity, given the samples."""
+    def noise_average(
+        self,
+        sampler: Sampler,
+        pairs: Pairs,
+        state: State,
+        block: int,
+        shares: RowShares = ALONE,
+        columns: ColumnShares = WHOLE,
+    ) -> Normal:
+        """The normal equations at m = infinity, given the samples; shared as by `gram.accumulate`."""
 
     @abc.abstractmethod
     def population(

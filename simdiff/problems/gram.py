@@ -17,8 +17,8 @@ from jaxtyping import Array, Float
 from simdiff.problems.column_shares import WHOLE, ColumnShares
 from simdiff.problems.row_shares import ALONE, RowShares
 
-Products = Callable[[Float[Array, "r q"]], Any]
-"""f -> f^T f, as the blocks of it that are computed."""
+Parts = Any
+"""f^T f as the products that make it: `Half` of one device, the blocks of `ColumnShares` of several."""
 
 
 class Normal(NamedTuple):
@@ -36,9 +36,6 @@ def accumulate(
     rows: Callable[[Array], tuple[Array, Array]],
     count: Array,
     block: int,
-    p: int,
-    d: int,
-    dtype: type,
     shares: RowShares = ALONE,
     columns: ColumnShares = WHOLE,
 ) -> Normal:
@@ -47,25 +44,52 @@ def accumulate(
     Devices that share the rows all get the result; of devices that share the columns `rows` gives each its
     own features, and each gets its own part.
     """
-    alone = columns.devices == 1
-    products: Products = _halved if alone else columns.products
 
-    def add(number: Array, total: tuple) -> tuple:
+    def sums(number: Array) -> tuple:
         f, z = rows(number * block + jnp.arange(block))
-        u = jax.tree.map(jnp.add, total[0], products(f))
-        return u, total[1] + f.T @ z, total[2] + jnp.sum(z.astype(jnp.float64) ** 2)
+        return half_products(f, columns), f.T @ z, jnp.sum(z.astype(jnp.float64) ** 2)
 
-    width = columns.width(p)
-    start = (_zeros(products, width, dtype), jnp.zeros((width, d), dtype), jnp.zeros((), jnp.float64))
-    u, v, zz = shares.total(jax.lax.fori_loop(*shares.part(-(-count // block)), add, start))
-    whole = _whole(u) if alone else columns.joined(u)
-    total = count.astype(jnp.float64)
-    return Normal(whole / total.astype(dtype), v / total.astype(dtype), zz / (total * d))
+    add = lambda number, total: jax.tree.map(jnp.add, total, sums(number))  # noqa: E731
+    start = zeros_of(sums, jax.ShapeDtypeStruct((), count.dtype))
+    parts, v, zz = shares.total(jax.lax.fori_loop(*shares.part(-(-count // block)), add, start))
+    total = count.astype(v.dtype)
+    return Normal(joined(parts, columns) / total, v / total, zz / (count.astype(jnp.float64) * v.shape[1]))
+
+
+def zeros_of(function: Callable[..., Any], *shapes: jax.ShapeDtypeStruct) -> Any:
+    """Zeros of the shapes that the function returns, for sums to start from."""
+    found = jax.eval_shape(function, *shapes)
+    return jax.tree.map(lambda part: jnp.zeros(part.shape, part.dtype), found)
+
+
+def half_products(f: Float[Array, "r q"], columns: ColumnShares = WHOLE) -> Parts:
+    """f^T f by the products that are computed of it."""
+    return _halved(f) if columns.devices == 1 else columns.products(f)
+
+
+def joined(parts: Parts, columns: ColumnShares = WHOLE) -> Float[Array, "p q"]:
+    """The matrix, or this device's columns of it."""
+    return _whole(parts) if columns.devices == 1 else columns.joined(parts)
 
 
 def symmetric_product(f: Float[Array, "r p"]) -> Float[Array, "p p"]:
     """f^T f with about half the flops of a general product."""
-    return _whole(_halved(f))
+    return joined(half_products(f))
+
+
+def products_of_rows(f: Float[Array, "k q"], columns: ColumnShares) -> Float[Array, "k c"]:
+    """F F^T where every device has its own columns of F; of several, each gets its columns of F F^T."""
+    if columns.devices == 1:
+        return symmetric_product(f.T)
+    own = f.reshape(columns.devices, -1, f.shape[1])  # the rows of each device
+
+    def of(i: Array, kept: tuple[Array, ...]) -> tuple[Array, ...]:
+        """The blocks of device i, kept where this is device i."""
+        blocks = tuple(columns.total(own[(i + s) % columns.devices] @ own[i].T) for s in columns.shifts)
+        return jax.tree.map(lambda block, before: jnp.where(columns.me == i, block, before), blocks, kept)
+
+    start = tuple(jnp.zeros((own.shape[1],) * 2, f.dtype) for _ in columns.shifts)
+    return columns.joined(jax.lax.fori_loop(0, columns.devices, of, start))
 
 
 def halvings(p: int) -> int:
@@ -96,11 +120,6 @@ def _halves(f: Float[Array, "r p"], times: int) -> Half:
     middle = f.shape[1] // 2
     left, right = f[:, :middle], f[:, middle:]
     return left.T @ right, _halves(left, times - 1), _halves(right, times - 1)
-
-
-def _zeros(products: Products, width: int, dtype: type) -> Any:
-    shapes = jax.eval_shape(products, jax.ShapeDtypeStruct((1, width), dtype))
-    return jax.tree.map(lambda part: jnp.zeros(part.shape, part.dtype), shapes)
 
 
 def _whole(parts: Half) -> Float[Array, "p p"]:

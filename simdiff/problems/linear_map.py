@@ -18,10 +18,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from simdiff.data.base import DiagonalSampler, Sampler
-from simdiff.problems.column_shares import ColumnShares
+from simdiff.problems.column_shares import WHOLE, ColumnShares
 from simdiff.problems.evaluation import Population
 from simdiff.problems.feature_map import FeatureMap
-from simdiff.problems.gram import Normal, symmetric_product
+from simdiff.problems.gram import Normal, Parts, half_products, joined, zeros_of
+from simdiff.problems.row_shares import ALONE, RowShares
 from simdiff.problems.shape import Shape
 from simdiff.problems.training_pairs import Pairs, noisy, samples
 
@@ -74,17 +75,27 @@ class LinearMap(FeatureMap):
         """Z - z_bar."""
         return z - state.targets
 
-    def noise_average(self, sampler: Sampler, pairs: Pairs, state: Means, block: int) -> Normal:
+    def noise_average(
+        self,
+        sampler: Sampler,
+        pairs: Pairs,
+        state: Means,
+        block: int,
+        shares: RowShares = ALONE,
+        columns: ColumnShares = WHOLE,
+    ) -> Normal:
         """U = (1/n) sum (a x_i - f_bar)(a x_i - f_bar)^T + h and V = sqrt(h)."""
         kind, d = state.features.dtype, state.features.size
 
-        def add(number: Array, total: Array) -> Array:
+        def add(number: Array, total: Parts) -> Parts:
             index = number * block + jnp.arange(block)
             x = samples(sampler, pairs, index).astype(kind)
             centred = pairs.a.astype(kind) * x - state.features
-            return total + symmetric_product(centred * (index < pairs.n).astype(kind)[:, None])
+            parts = half_products(centred * (index < pairs.n).astype(kind)[:, None])
+            return jax.tree.map(jnp.add, total, parts)
 
-        gram = jax.lax.fori_loop(0, -(-pairs.n // block), add, jnp.zeros((d, d), kind))
+        start = zeros_of(half_products, jax.ShapeDtypeStruct((1, d), kind))
+        gram = joined(shares.total(jax.lax.fori_loop(*shares.part(-(-pairs.n // block)), add, start)))
         h, one = pairs.h.astype(kind), jnp.eye(d, dtype=kind)
         return Normal(gram / pairs.n.astype(kind) + h * one, jnp.sqrt(h) * one, jnp.ones((), jnp.float64))
 

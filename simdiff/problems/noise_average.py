@@ -22,7 +22,9 @@ from simdiff.buckets import power_of_two
 from simdiff.data.base import Sampler
 from simdiff.functions.activations import Activation
 from simdiff.functions.hermite import hermite_moments, series_length
-from simdiff.problems.gram import Normal, symmetric_product
+from simdiff.problems.column_shares import WHOLE, ColumnShares
+from simdiff.problems.gram import Normal, Parts, half_products, joined, zeros_of
+from simdiff.problems.row_shares import ALONE, RowShares
 from simdiff.problems.training_pairs import Pairs, samples
 
 _TILE = 2**13
@@ -37,12 +39,17 @@ def average(
     sampler: Sampler,
     pairs: Pairs,
     rho: Activation,
-    weights: Float[Array, "p d"],
-    keep: Float[Array, " p"],
+    weights: Float[Array, "q d"],
+    keep: Float[Array, " q"],
     block: int,
+    shares: RowShares = ALONE,
+    columns: ColumnShares = WHOLE,
 ) -> Normal:
-    """U and V at m = infinity; `keep` is 1 for real features and 0 for padding."""
-    p, d = weights.shape
+    """U and V at m = infinity; `keep` is 1 for real features and 0 for padding.
+
+    Shared as by `gram.accumulate`: devices that share the columns each give their own features.
+    """
+    d = weights.shape[1]
     orders = series_length(d)
     norm = jnp.linalg.norm(weights, axis=1)
     std = (jnp.sqrt(pairs.h) * norm / math.sqrt(d)).astype(weights.dtype)
@@ -54,14 +61,16 @@ def average(
         mean = pairs.a.astype(weights.dtype) * (x @ weights.T) / math.sqrt(d)
         psi, square = _moments(rho, mean, std, orders)
         psi = psi * real
-        grams = jax.lax.map(symmetric_product, psi)
-        return total[0] + grams, total[1] + psi[1].sum(0), total[2] + (square * real).sum(0)
+        grams = jax.lax.fori_loop(0, orders, lambda k, grams: _added(grams, psi, k, columns), total[0])
+        return grams, total[1] + psi[1].sum(0), total[2] + (square * real).sum(0)
 
-    zeros = jnp.zeros((orders, p, p), weights.dtype), jnp.zeros(p, weights.dtype), jnp.zeros(p, weights.dtype)
-    grams, slope, square = jax.lax.fori_loop(0, -(-pairs.n // block), add, zeros)
+    start = _no_grams(orders, weights, columns), jnp.zeros_like(keep), jnp.zeros_like(keep)
+    blocks = shares.part(-(-pairs.n // block))
+    grams, slope, square = shares.total(jax.lax.fori_loop(*blocks, add, start))
     n = pairs.n.astype(weights.dtype)
     unit = weights / norm[:, None]
-    u = _series(grams / n, unit @ unit.T, square / n)
+    here = columns.own(len(keep) * columns.devices), jnp.arange(len(keep))
+    u = _series(grams, columns.gathered(unit) @ unit.T, columns).at[here].set(square) / n
     return Normal(u, (slope / n)[:, None] * unit, jnp.ones((), jnp.float64))
 
 
@@ -75,9 +84,22 @@ def _moments(
     return jnp.moveaxis(psi, 0, 1).reshape(orders, *mean.shape), square.reshape(mean.shape)
 
 
-def _series(grams: Float[Array, "k p p"], correlation: Float[Array, "p p"], diagonal: Array) -> Array:
-    total = grams[-1]
-    for gram in grams[-2::-1]:
-        total = total * correlation + gram
-    here = jnp.arange(total.shape[0])
-    return total.at[here, here].set(diagonal)
+def _no_grams(orders: int, weights: Float[Array, "q d"], columns: ColumnShares) -> Parts:
+    """A Gram matrix of zeros for each order, in parts."""
+    row = jax.ShapeDtypeStruct((orders, 1, len(weights)), weights.dtype)
+    return zeros_of(lambda psi: jax.lax.map(lambda f: half_products(f, columns), psi), row)
+
+
+def _added(grams: Parts, psi: Float[Array, "k r q"], k: Array, columns: ColumnShares) -> Parts:
+    """With order k's products added in place: those of all orders at once would need as much memory again."""
+    parts = half_products(psi[k], columns)
+    return jax.tree.map(lambda total, part: total.at[k].add(part), grams, parts)
+
+
+def _series(grams: Parts, correlation: Float[Array, "p q"], columns: ColumnShares) -> Float[Array, "p q"]:
+    """The sum over k, the first axis of the arrays of `grams`, of R^k times Gram matrix k."""
+
+    def add(total: Array, gram: Parts) -> tuple[Array, None]:
+        return total * correlation + joined(gram, columns), None
+
+    return jax.lax.scan(add, jnp.zeros_like(correlation), grams, reverse=True)[0]

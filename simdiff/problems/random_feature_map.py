@@ -15,7 +15,7 @@ from simdiff.functions.activations import Activation
 from simdiff.functions.hermite import series_length
 from simdiff.models.random_features import features, first_layer
 from simdiff.problems import noise_average
-from simdiff.problems.column_shares import ColumnShares
+from simdiff.problems.column_shares import WHOLE, ColumnShares
 from simdiff.problems.evaluation import Population
 from simdiff.problems.feature_map import FeatureMap
 from simdiff.problems.gaussian_features import (
@@ -24,6 +24,7 @@ from simdiff.problems.gaussian_features import (
     split_population,
 )
 from simdiff.problems.gram import Normal
+from simdiff.problems.row_shares import ALONE, RowShares
 from simdiff.problems.shape import Shape
 from simdiff.problems.training_pairs import Pairs
 
@@ -76,9 +77,17 @@ class RandomFeatureMap(FeatureMap):
         """The noise itself."""
         return z
 
-    def noise_average(self, sampler: Sampler, pairs: Pairs, state: FirstLayer, block: int) -> Normal:
+    def noise_average(
+        self,
+        sampler: Sampler,
+        pairs: Pairs,
+        state: FirstLayer,
+        block: int,
+        shares: RowShares = ALONE,
+        columns: ColumnShares = WHOLE,
+    ) -> Normal:
         """A Mehler series, see `noise_average`."""
-        return noise_average.average(sampler, pairs, self.rho, state.weights, state.keep, block)
+        return noise_average.average(sampler, pairs, self.rho, *state, block, shares, columns)
 
     def population(
         self, sampler: DiagonalSampler, pairs: Pairs, state: FirstLayer, columns: ColumnShares

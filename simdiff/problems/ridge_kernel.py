@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from simdiff.problems import evaluation
-from simdiff.problems.gram import symmetric_product
+from simdiff.problems.gram import products_of_rows
 from simdiff.problems.judges import judge_of
 from simdiff.problems.split_solve import solve_split
 from simdiff.problems.trial import Setup, Trial, full_precision
@@ -51,18 +51,26 @@ class RidgeKernel:
         normal, columns = self.trial.normal(setup), self.trial.columns
         solve = self.trial.precision.solve
         u, v = normal.u.astype(solve), normal.v.astype(solve)
-        split = columns.devices > 1
-        b = -(solve_split(u, ridge, v, columns) if split else solve_regularised(u, ridge, v)).T
+        b = -self._solved(u, ridge, v).T
         return b, *evaluation.minimum(b, normal, ridge, columns)
 
     def _dual(self, setup: Setup, ridge: Array) -> tuple[Array, Array, Array]:
         """With K = F F^T / N the residuals are ridge (K + ridge)^{-1} Z: no cancellation at a tiny error."""
         solve, shape = self.trial.precision.solve, self.trial.shape
-        f, z = self.trial.training_rows(setup, jnp.arange(shape.dual_rows))
+        columns = self.trial.columns
+        own = columns.own(shape.dual_rows)  # of several devices, each has its rows of (K + ridge)^{-1} Z
+        f, z = self.trial.training_rows(setup, jnp.arange(len(own) * columns.devices))
         count = setup.pairs.n * setup.pairs.m
-        kernel = symmetric_product(f.T) / count.astype(f.dtype)
-        dual = solve_regularised(kernel.astype(solve), ridge, z.astype(solve))
+        kernel = products_of_rows(f, columns) / count.astype(f.dtype)
+        dual = columns.gathered(self._solved(kernel.astype(solve), ridge, z[own].astype(solve)))
         b = -(f.T @ dual.astype(f.dtype)).T / count.astype(f.dtype)
         scale = count.astype(jnp.float64) * shape.d
         train = ridge**2 * jnp.sum(dual.astype(jnp.float64) ** 2) / scale
-        return b, train, train + ridge * jnp.sum(b.astype(jnp.float64) ** 2) / shape.d
+        return b, train, train + ridge * columns.total(jnp.sum(b.astype(jnp.float64) ** 2)) / shape.d
+
+    def _solved(self, gram: Array, ridge: Array, right: Array) -> Array:
+        """(gram + ridge)^{-1} right, or this device's rows of it from its columns of gram."""
+        columns = self.trial.columns
+        if columns.devices == 1:
+            return solve_regularised(gram, ridge, right)
+        return solve_split(gram, ridge, right, columns)

@@ -74,13 +74,14 @@ class Trial:
         """U, V and zz over the training pairs, or their exact noise average at m = infinity."""
         pairs, shape = setup.pairs, self.shape
         if shape.exact_noise:
-            return self.network.noise_average(self.sampler, pairs, setup.state, shape.block)
+            return self.network.noise_average(
+                self.sampler, pairs, setup.state, shape.block, self.shares, self.columns
+            )
         return self.accumulate(lambda index: self.training_rows(setup, index), pairs.n * pairs.m)
 
     def accumulate(self, rows: Rows, count: Array) -> Normal:
         """U, V and zz over `count` rows."""
-        shape, product = self.shape, self.precision.product
-        return gram.accumulate(rows, count, shape.block, shape.p, shape.d, product, self.shares, self.columns)
+        return gram.accumulate(rows, count, self.shape.block, self.shares, self.columns)
 
     def fresh_rows(self, setup: Setup, index: Array) -> tuple[Array, Array, Array]:
         """(features, targets, x_t) of fresh samples with fresh noise."""

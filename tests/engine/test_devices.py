@@ -5,6 +5,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import subprocess
@@ -35,6 +36,7 @@ from simdiff.verbs import make_study
 
 HERE = pathlib.Path(__file__).resolve()
 RIDGE = simdiff.DenoisingScoreMatching(model=simdiff.models.RandomFeatures(1.5), m=32)
+AVERAGE = dataclasses.replace(RIDGE, psi_n=16.0, m=math.inf)
 """Three blocks of rows at d = 40."""
 HURRY = {"xla_backend_optimization_level": 1}
 """Shortens compilation; level 0 would change the last bit of 4% of the normals, which are float32."""
@@ -68,6 +70,7 @@ def on_all_devices():
         patch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | HURRY)
         patch.setattr(trials, "batch_size", lambda problem, d: 2)
         found["shared"] = [numbers(RIDGE, range(2), dtype="float64"), trials.trial_group(RIDGE, 40).devices]
+        found["exact average"] = numbers(AVERAGE, range(2), dtype="float64")
         found["launched"] = [launch_size(RIDGE, 40), launch_size(Mean(), 40)]
     found |= {"mean": numbers(Mean(), range(13)), "path": numbers(Path(), [2, 9]), "study": studied()}
     for count in (3, 1, None):
@@ -108,6 +111,8 @@ def test_matrix_products_differ_by_rounding_only(eight, monkeypatch):
     np.testing.assert_allclose(shared, here[:2], rtol=1e-9)
     with pytest.raises(AssertionError):
         np.testing.assert_allclose(eight["ridge"], here[::-1], rtol=1e-3)
+    average = numbers(AVERAGE, range(2), dtype="float64")
+    np.testing.assert_allclose(eight["exact average"], average, rtol=1e-9)
 
 
 def test_devices_share_a_trial_where_there_are_fewer_trials_than_devices(eight):

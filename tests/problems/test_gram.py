@@ -23,9 +23,7 @@ def test_accumulating_blocks_leaves_no_row_out():
     f, z = rng.standard_normal((16, 1024)), rng.standard_normal((16, 3))
     f[13:], z[13:] = 0, 0
     given = jnp.asarray(f), jnp.asarray(z)
-    found = accumulate(
-        lambda index: (given[0][index], given[1][index]), jnp.asarray(13), 4, 1024, 3, jnp.float64
-    )
+    found = accumulate(lambda index: (given[0][index], given[1][index]), jnp.asarray(13), 4)
     np.testing.assert_allclose(found.u, f.T @ f / 13, atol=1e-13)
     np.testing.assert_allclose(found.v, f.T @ z / 13, atol=1e-13)
     assert float(found.zz) == pytest.approx(np.sum(z**2) / 39)
