@@ -133,6 +133,16 @@ def fewest_devices(problem: Problem, d: int) -> int:
 _fewest: dict[tuple, int] = {}
 
 
+def split_further(problem: Problem, d: int, parts: int) -> bool:
+    """Plan trials for the next number of devices above `parts` at which each needs less; False: none does."""
+    devices = at_work(problem, d)
+    less = problem.split_memory(d, parts)
+    more = [k for k in _divisors(len(devices)) if k > parts and problem.split_memory(d, k) < less]
+    if more:
+        _fewest[problem.digest(), d, devices] = more[0]
+    return bool(more)
+
+
 def largest_size(problem: Problem, d: int, have: float, parts: int = 1) -> str:
     """In words, the largest size below d that needs at most `have` bytes on each of `parts` devices."""
     if problem.only_size is not None or not problem.memory(d):

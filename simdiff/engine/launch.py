@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import numpy as np
 
 from simdiff.engine.compilation import program, to_host
-from simdiff.engine.devices import at_work, describe, largest_divisor, largest_size, side_by_side
+from simdiff.engine.devices import (
+    at_work,
+    describe,
+    largest_divisor,
+    largest_size,
+    side_by_side,
+    split_further,
+)
 from simdiff.engine.groups import ALONE, Group
 from simdiff.engine.sharding import copied, split
 from simdiff.errors import InputError
@@ -29,6 +36,10 @@ def memory_notes() -> tuple[str, ...]:
     return tuple(_notes)
 
 
+class PlannedAnew(Exception):
+    """Memory ran out, and trials are planned for more devices now: a new `Launch` is needed."""
+
+
 class Launch:
     """`launch(keys, inputs)` is a NumPy array a metric: the trials of `keys` of one problem at one size."""
 
@@ -43,7 +54,7 @@ class Launch:
             _planned[self._plan] = side_by_side(problem, d, self._count)
 
     def compile(self, keys: jax.Array, inputs: Inputs) -> None:
-        """Compile the program of such arguments; cheap when that has been done."""
+        """Compile the program of such arguments; cheap when that has been done. Raises as a call does."""
         arguments = self.placed(keys, inputs)
         self._with_less_memory(lambda: self._program(*arguments))
 
@@ -52,6 +63,7 @@ class Launch:
 
         Raises:
             InputError: memory runs out with one trial at a time.
+            PlannedAnew: it does, but more devices than so far can split a trial.
         """
         arguments = self.placed(keys, inputs)
         return self._with_less_memory(lambda: to_host(self._program(*arguments)(*arguments)))
@@ -75,14 +87,22 @@ class Launch:
                 self._narrow(error)
 
     def _narrow(self, error: Exception) -> None:
-        before, where = _planned[self._plan], describe(self.devices)
+        before = _planned[self._plan]
         if before == 1:
-            hint = f"memory ran out with one trial at a time on {where}"
-            parts = self._group.devices if self._group.split else 1
-            half = self._problem.split_memory(self._d, parts) / 2
-            allowed = largest_size(self._problem, self._d, half, parts)
-            raise InputError("sizes", self._d, allowed, hint) from error
+            self._split_further(error)
         _planned[self._plan] = largest_divisor(self._count, before // 2)
-        text = f"memory ran out on {where}: trials at d = {self._d} go on {_planned[self._plan]} side by side"
-        _notes.append(f"{text} on a device instead of {before}")
+        self._note(f"{_planned[self._plan]} side by side on a device instead of {before}")
+
+    def _split_further(self, error: Exception) -> NoReturn:
+        parts = self._group.devices if self._group.split else 1
+        if split_further(self._problem, self._d, parts):
+            self._note(f"split over more devices than {parts}")
+            raise PlannedAnew from error
+        half = self._problem.split_memory(self._d, parts) / 2
+        allowed = largest_size(self._problem, self._d, half, parts)
+        hint = f"memory ran out with one trial at a time on {describe(self.devices)}"
+        raise InputError("sizes", self._d, allowed, hint) from error
+
+    def _note(self, change: str) -> None:
+        _notes.append(f"memory ran out on {describe(self.devices)}: trials at d = {self._d} go on {change}")
         warnings.warn(_notes[-1], RuntimeWarning, stacklevel=2)

@@ -6,9 +6,10 @@ started again forms the same batches and, on the same device, the same bits.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import pandas as pd
 from simdiff.engine.devices import at_work, check_memory, describe, one_lapack_thread
 from simdiff.engine.groups import Group, group
 from simdiff.engine.keys import trial_keys
-from simdiff.engine.launch import Launch
+from simdiff.engine.launch import Launch, PlannedAnew
 from simdiff.errors import InputError
 from simdiff.problem import Problem
 
@@ -55,7 +56,7 @@ def trial_group(problem: Problem, d: int) -> Group:
     return group(problem, d, batch_size(problem, d))
 
 
-def batches(problem: Problem, d: int, trials: Sequence[int]) -> list[list[int]]:
+def batches(problem: Problem, d: int, trials: Iterable[int]) -> list[list[int]]:
     """The wanted trials, cut along the fixed grid of launches."""
     size = launch_size(problem, d)
     groups: dict[int, list[int]] = {}
@@ -76,18 +77,33 @@ def prepare(problem: Problem, d: int, seed: int, dtype: str = "auto") -> Launch:
     check_memory(problem, d)
     size = launch_size(problem, d)
     launch = Launch(problem, d, dtype, size, trial_group(problem, d))
-    launch.compile(trial_keys(problem, d, seed, range(size)), problem.kernel(d, dtype)[1])
+    try:
+        launch.compile(trial_keys(problem, d, seed, range(size)), problem.kernel(d, dtype)[1])
+    except PlannedAnew:
+        return prepare(problem, d, seed, dtype)
     return launch
 
 
 def run_trials(
-    problem: Problem, d: int, seed: int, trials: Sequence[int], dtype: str = "auto"
+    problem: Problem, d: int, seed: int, trials: Iterable[int], dtype: str = "auto"
 ) -> Iterator[pd.DataFrame]:
     """Rows of the given trials, a frame a batch as it comes.
 
     Columns: point, d, trial, seed, [time], status, the metrics, duration (seconds a trial), device,
     platform, dtype. A non-finite metric gives the row the status "non-finite"; nothing is dropped.
     """
+    left = set(trials)
+    while left:
+        with contextlib.suppress(PlannedAnew):
+            for frame in _launched(problem, d, seed, left, dtype):
+                yield frame
+                left -= set(frame["trial"])
+
+
+def _launched(
+    problem: Problem, d: int, seed: int, trials: Collection[int], dtype: str
+) -> Iterator[pd.DataFrame]:
+    """The rows of `run_trials`, until trials are planned anew."""
     launch, size = prepare(problem, d, seed, dtype), launch_size(problem, d)
     _, inputs = problem.kernel(d, dtype)
     for wanted in batches(problem, d, trials):

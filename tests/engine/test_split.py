@@ -9,6 +9,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import warnings
 from unittest.mock import Mock
 
 import jax
@@ -20,7 +21,17 @@ from test_devices import HURRY, Square
 from toy_problems import Mean
 
 import simdiff
-from simdiff.engine import compilation, devices, groups, launch_size, run_trials, sharding, trial_keys, trials
+from simdiff.engine import (
+    compilation,
+    devices,
+    groups,
+    launch,
+    launch_size,
+    run_trials,
+    sharding,
+    trial_keys,
+    trials,
+)
 from simdiff.engine.groups import Group
 from simdiff.errors import InputError
 from simdiff.problem import SHARED_AXIS
@@ -95,7 +106,26 @@ def on_eight_devices():
             group = trials.trial_group(problem, 40)
             found[f"plan {batch}"] = [group.devices, group.split, launch_size(problem, 40)]
             found[name] = numbers(problem)
+    found["memory ran out"] = memory_runs_out(CASES["few rows"])
     return found
+
+
+def memory_runs_out(problem):
+    """The numbers where only the run tells that two devices do not hold a trial, and what is said of it."""
+    real, tried = launch.program, []
+
+    def program(kernel, keys, inputs, width):
+        tried.append(kernel.trial.columns.devices)
+        if tried[-1] < 4:
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate")
+        return real(kernel, keys, inputs, width)
+
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(record=True) as caught:
+        patch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | HURRY)
+        patch.setattr(devices, "_fewest", {})
+        patch.setattr(launch, "program", program)
+        found = numbers(problem)
+    return {"numbers": found, "tried": tried, "said": [str(warning.message) for warning in caught]}
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +183,16 @@ def test_memory_of_a_split_trial(eight):
         assert part < 0.4 * whole < 0.4 * problem.memory(128)
         assert part < problem.split_memory(128, 8) < problem.split_memory(128, 2) < problem.memory(128)
         assert problem.split_memory(128, 1) == problem.memory(128)
+
+
+def test_a_trial_is_split_when_memory_runs_out(eight, monkeypatch):
+    found = eight["memory ran out"]
+    np.testing.assert_allclose(found["numbers"], on_one_device(monkeypatch, CASES["few rows"]), rtol=1e-9)
+    assert list(dict.fromkeys(found["tried"])) == [1, 2, 4]
+    assert [said.split("go on ")[1] for said in found["said"]] == [
+        "split over more devices than 1",
+        "split over more devices than 2",
+    ]
 
 
 def test_only_exact_training_of_random_features_is_split():
