@@ -43,6 +43,8 @@ _STORED_SAMPLES_BYTES = 2**27
 _MOST_ROWS = 2**31 - 1
 _SMALL_BLOCK = 256
 """Rows a block of the exact noise average, which holds several arrays of that many rows."""
+_QUADRATURE_BYTES = 2**22
+"""At the nodes of a tile of the exact noise average."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -205,9 +207,8 @@ class DenoisingScoreMatching(Problem):
         copies = 6 + terms * np.dtype(self._precision("auto").product).itemsize // 4  # of four bytes an entry
         frame = 4 * d**2 if self.data.random_frame else 0  # its eigenvalues, before anything else
         blocks = shape.block * ((3 + 2 * terms) * width + 6 * d) + 8 * width * d + 2 * shape.p * d
-        return self.data.stored_bytes + 8 * (
-            max(square * copies // 2, frame) + blocks + shape.stored_rows * d
-        )
+        entries = max(square * copies // 2, frame) + blocks + shape.stored_rows * d
+        return self.data.stored_bytes + 8 * entries + _QUADRATURE_BYTES * shape.exact_noise
 
     def cost(self, d: int) -> float:
         """Flops of one trial, products of a matrix with its own transpose counted once."""
