@@ -20,11 +20,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
+import json
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from common import facts, store
+from common import RESULTS, facts, iso_date, store
 from scipy.optimize import curve_fit
 
 import simdiff
@@ -166,15 +168,23 @@ def mean_at(base: simdiff.EnsembleSampling, law: weight_law.WeightLaw) -> np.nda
     return np.asarray(in_features(base).model.features(X, T, span) @ law.mean.T)[:, 0]
 
 
-def exponents(rows: pd.DataFrame, axis: str, names: tuple[str, ...]) -> dict[str, str]:
-    """Exponents of the axis in root mean squares, fitted to squares that may be negative by chance."""
-    found, scale = {}, float(rows[axis].iloc[0])
-    for name in names:
+def exponents(
+    table: pd.DataFrame, axis: str, names: tuple[str, ...], least: tuple[int, ...]
+) -> dict[str, str]:
+    """Exponents of the axis in root mean squares, fitted to squares that may be negative by chance.
+
+    Fitted from each of `least` on: where chi^2 is large, corrections to the power are still seen.
+    """
+    found = {}
+    for activation, first, name in itertools.product(("relu", "erf"), least, names):
+        rows = table[(table["activation"] == activation) & (table[axis] >= first)]
         square, error = rows[f"{name}^2"].to_numpy(), rows[f"{name}^2_stderr"].to_numpy()
-        start = (np.sqrt(abs(square[0])), -0.7)
-        values, spread = curve_fit(power, rows[axis] / scale, square, start, error, absolute_sigma=True)
-        found[f"{rows['activation'].iloc[0]}: exponent of {axis} in {name}"] = (
-            f"{values[1]:.3f} +- {np.sqrt(spread[1, 1]):.3f}"
+        n, start = rows[axis] / rows[axis].iloc[0], (np.sqrt(abs(square[0])), -0.7)
+        values, spread = curve_fit(power, n, square, start, error, absolute_sigma=True)
+        chi2 = np.sum(((square - power(n, *values)) / error) ** 2)
+        found[f"{activation}: exponent of {axis} >= {first} in {name}"] = (
+            f"{values[1]:.3f} +- {np.sqrt(spread[1, 1]):.3f}, "
+            f"chi^2 {chi2:.1f} for {len(rows) - 2} degrees of freedom"
         )
     return found
 
@@ -184,25 +194,46 @@ def power(n: np.ndarray, size: float, exponent: float) -> np.ndarray:
     return size**2 * np.asarray(n) ** (2 * exponent)
 
 
+FITS = {
+    "width": {"axis": "width", "names": ("path", "mean", "V"), "least": (16, 64)},
+    "theory": {"axis": "P", "names": ("V", "mean", "mean_0"), "least": (8,)},
+}
+
+
+def measure(small: bool) -> None:
+    """Make both tables; a small run stores nothing."""
+    widths, sizes = (WIDTHS[:5], SIZES[:4]) if small else (WIDTHS, SIZES)
+    units, many = (UNITS // 8, 512) if small else (UNITS, MANY)
+    about = {"seed": SEED, "learning rate": RATE, "steps": STEPS}
+    makers = {
+        "width": lambda name: width_table(name, widths, units),
+        "theory": lambda name: theory_table(name, sizes, many),
+    }
+    for name, maker in makers.items():
+        table = pd.concat([maker("relu"), maker("erf")])
+        fitted = exponents(table, **(FITS[name] | ({"least": FITS[name]["least"][:1]} if small else {})))
+        print(fitted)
+        if not small:
+            store(
+                f"lazy_networks_{name}", table, facts("python benchmarks/lazy_networks.py", **about, **fitted)
+            )
+
+
+def fit_again() -> None:
+    """Fit the stored tables; the rest of what is known of them stays."""
+    for name, wanted in FITS.items():
+        path = RESULTS / f"lazy_networks_{name}.json"
+        about = {key: value for key, value in json.loads(path.read_text()).items() if "exponent" not in key}
+        fitted = exponents(pd.read_csv(path.with_suffix(".csv")), **wanted)
+        path.write_text(json.dumps(about | {"fitted": f"{iso_date()}, --fit"} | fitted, indent=1) + "\n")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--small", action="store_true", help="a trial run that stores nothing")
-    small = parser.parse_args().small
-    widths, sizes = (WIDTHS[:5], SIZES[:4]) if small else (WIDTHS, SIZES)
-    units, many = (UNITS // 8, 512) if small else (UNITS, MANY)
-    command = "python benchmarks/lazy_networks.py"
-    about = {"seed": SEED, "learning rate": RATE, "steps": STEPS}
-    tables = [width_table(name, widths, units) for name in ("relu", "erf")]
-    fitted = {}
-    for table in tables:
-        fitted |= exponents(table, "width", ("path", "mean", "V"))
-    print(fitted)
-    if not small:
-        store("lazy_networks_width", pd.concat(tables), facts(command, **about, **fitted))
-    tables = [theory_table(name, sizes, many) for name in ("relu", "erf")]
-    fitted = {}
-    for table in tables:
-        fitted |= exponents(table, "P", ("V", "mean", "mean_0"))
-    print(fitted)
-    if not small:
-        store("lazy_networks_theory", pd.concat(tables), facts(command, **about, **fitted))
+    parser.add_argument("--fit", action="store_true", help="fit the stored tables again, measure nothing")
+    chosen = parser.parse_args()
+    if chosen.fit:
+        fit_again()
+    else:
+        measure(chosen.small)

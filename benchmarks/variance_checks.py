@@ -205,8 +205,15 @@ def rates() -> pd.DataFrame:
 
 
 def _weights(problem: simdiff.EnsembleSampling, P: int) -> dict[str, float]:
-    """Distance of the mean from that of trained weights, and r.m.s. error of deviations, both relative."""
+    """How far both laws are from trained weights.
+
+    Relative: the distance of the mean, and the r.m.s. error of standard deviations. In standard errors: the
+    r.m.s. deviation of the variances, and of all entries of the covariance.
+    """
     sample = np.asarray(train_models(problem, P, MODELS, SEED)).reshape(MODELS, -1)
+    away = sample - sample.mean(0)
+    covariance = away.T @ away / (MODELS - 1)
+    errors = np.sqrt(((away**2).T @ away**2 / MODELS - covariance**2) / MODELS)
     nodes, found = population(problem.realised(1)), {}
     for name, law in (("first", weight_law.first_order), ("corrected", weight_law.corrected)):
         expected = law(problem, nodes, P)
@@ -214,6 +221,9 @@ def _weights(problem: simdiff.EnsembleSampling, P: int) -> dict[str, float]:
         found[f"mean_{name}"] = float(np.linalg.norm(off) / np.linalg.norm(sample.mean(0)))
         spread = np.sqrt(np.diag(expected.covariance)) / sample.std(0)
         found[f"sd_{name}"] = float(np.sqrt(np.mean((spread - 1) ** 2)))
+        pulls = (expected.covariance - covariance) / errors
+        found[f"variance_pull_{name}"] = float(np.sqrt(np.mean(np.diag(pulls) ** 2)))
+        found[f"covariance_pull_{name}"] = float(np.sqrt(np.mean(pulls**2)))
     noise = np.linalg.norm(sample.std(0)) / np.sqrt(MODELS) / np.linalg.norm(sample.mean(0))
     return found | {"mean_noise": float(noise)}
 
