@@ -37,7 +37,7 @@ validate: .venv/.installed
 	    variance_checks variance_factors lazy_networks; do \
 	  $(BIN)/python benchmarks/$$table.py || exit 1; done
 
-bench: .venv/.installed
+bench: .venv/.installed-bench
 	$(BIN)/python benchmarks/run_all.py
 
 clean:
@@ -54,6 +54,11 @@ clean:
 
 .venv/.installed-cluster: .venv/.installed-dev
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev,cluster]"
+	touch $@
+
+# PyTorch is what gradient training is compared with.
+.venv/.installed-bench: .venv/.installed-dev
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev,bench]"
 	touch $@
 
 # Some systems ship a venv module that cannot bring pip along: then the pip at hand installs one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -63,7 +64,7 @@ def facts(command: str, **more: Any) -> dict[str, Any]:
         "command": command,
         "date": iso_date(),
         "commit": commit(),
-        "device": f"{device.device_kind} ({device.platform}, {jax.device_count()} device)",
+        "device": f"{device.device_kind} ({device.platform}, devices: {jax.device_count()})",
         "machine": machine(),
         "versions": versions(),
         **more,
@@ -71,8 +72,11 @@ def facts(command: str, **more: Any) -> dict[str, Any]:
 
 
 def store(name: str, table: pd.DataFrame, about: dict[str, Any]) -> None:
-    """Write results/<name>.csv and results/<name>.json."""
+    """Write results/<name>.csv and .json; on a GPU the name ends in that of the device."""
     RESULTS.mkdir(exist_ok=True)
+    device = jax.local_devices()[0]
+    if device.platform != "cpu":
+        name += "-" + re.sub(r"\W+", "_", device.device_kind.lower())
     table.to_csv(RESULTS / f"{name}.csv", index=False, float_format="%.6g")
     (RESULTS / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n")
     print(table.to_string(index=False, float_format=lambda x: f"{x:.5g}"))

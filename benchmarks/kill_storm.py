@@ -1,4 +1,4 @@
-"""Four processes write one run folder and are killed at random moments, for a minute.
+"""Four processes write one run folder and are killed before random operations on its files, for a minute.
 
     python benchmarks/kill_storm.py [seconds]      # default 60
 

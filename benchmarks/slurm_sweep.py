@@ -30,8 +30,8 @@ JOBS = 8
 if __name__ == "__main__":
     with slurm_machine() as around, tempfile.TemporaryDirectory() as place:
         found = cancelled_sweep(Path(place), WORDS, JOBS, around)
+        told = subprocess.run(["sbatch", "--version"], env=around, capture_output=True, text=True, check=True)
     assert sound(found), json.dumps(found, indent=1)
-    version = subprocess.run(["sbatch", "--version"], capture_output=True, text=True).stdout.strip()
-    about = facts("python benchmarks/slurm_sweep.py", slurm=version, words=WORDS, found=found)
+    about = facts("python benchmarks/slurm_sweep.py", slurm=told.stdout.strip(), words=WORDS, found=found)
     (RESULTS / "slurm_sweep.json").write_text(json.dumps(about, indent=1) + "\n")
     print(json.dumps(found, indent=1))

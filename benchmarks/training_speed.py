@@ -6,7 +6,7 @@ psi_p = 4, psi_n = 2, t = 0.1, tanh, plain SGD in float32, as many pairs a step 
 steps are those of trials as the engine runs them; the times of two lengths of training are subtracted, so
 that setting a trial up and its metrics are outside. PyTorch runs `torch_loop.py` in a process of its own, in
 turn with ours, under the interpreter that SIMDIFF_TORCH_PYTHON names (default: this one); where torch cannot
-be imported the ratio is left empty and the reason is printed.
+be imported the reason is printed, and the ratio left empty in a table that is not stored.
 
 A step is three products of n x d by p, 6 n d p flops: `share` is what a loop reaches of the product rate
 that its own library shows in the same run. `bound` is 1 / share of the PyTorch loop: no program that makes
@@ -81,8 +81,10 @@ def main(sizes: tuple[int, ...] = (100, 400), scale: float = 1.0) -> None:
     for d in sizes:
         rows.append(measure(d, max(2, round(scale * 1.2e7 / d**2)), 6.0 * scale))
         print(rows[-1], flush=True)
-    about = facts(COMMAND, psi_p=4, psi_n=2, batch="2 d", devices=len(jax.local_devices()))
-    store("speed_training", pd.DataFrame(rows), about)
+    table = pd.DataFrame(rows)
+    if table["ratio"].notna().all():
+        about = facts(COMMAND, psi_p=4, psi_n=2, batch="2 d", devices=len(jax.local_devices()))
+        store("speed_training", table, about)
 
 
 if __name__ == "__main__":
