@@ -6,9 +6,9 @@
 Time: median seconds of a Ridge trial along lines (d alone with all ratios fixed; m; p), with the exponent
 fitted to the times beside that of the flop count over the same points: `off` is their difference.
 Memory: peak resident memory of a process (Linux) that runs one launch of trials on one device, above what it
-held after compiling, along n m from 10^4 to 10^7 at fixed p, and along p; O(p^2) means an exponent of 0, and
-one that nears 2 from below: blocks of rows are of order p. The exponent of the plan (`Problem.memory`) stands
-beside.
+held after compiling, along n m from 10^4 to 10^7 at fixed p, along p, and along d with all ratios fixed;
+O(p^2) means an exponent of 0, and ones that near 2 from below: blocks of rows are of order p. The exponent of
+the plan (`Problem.memory`) stands beside.
 Stored in results/speed_growth.csv and results/speed_memory.csv.
 """
 
@@ -33,6 +33,7 @@ LINES = {
 """(d, psi_p, m) at psi_n = 2; "small d" is where trials do not yet run at the speed of large products."""
 ROWS = (10**4, 10**5, 10**6, 10**7)
 WIDTHS = (2048, 3072, 4096, 6144)
+SIZES = (400, 600, 800, 1200)
 
 
 def point(d: int, psi_p: float, m: int, psi_n: float = 2.0) -> simdiff.DenoisingScoreMatching:
@@ -59,10 +60,16 @@ def times(lines: dict[str, list] | None = None) -> None:
     store("speed_growth", pd.DataFrame(rows), facts("python benchmarks/speed.py growth", exponents=fits))
 
 
-def memory(rows: tuple[int, ...] = ROWS, widths: tuple[int, ...] = WIDTHS) -> None:
-    """Peak memory against n m at d = 64, p = 256, and against p at d = 64, n m = 8192; a process each."""
+def memory(
+    rows: tuple[int, ...] = ROWS, widths: tuple[int, ...] = WIDTHS, sizes: tuple[int, ...] = SIZES
+) -> None:
+    """Peak memory against n m (d = 64, p = 256), p (d = 64, n m = 8192) and d (p = 4 d, n m = 8 d).
+
+    Each in a process of its own.
+    """
     table = [_child("n m", 64, 4.0, count // 1000, 1000 / 64) for count in rows]
     table += [_child("p", 64, p / 64, 64, 2.0) for p in widths]
+    table += [_child("d", d, 4.0, 4, 2.0) for d in sizes]
     frame = pd.DataFrame(table)
     fits = {}
     for name, part in frame.groupby("against"):
@@ -78,7 +85,7 @@ def _child(against: str, d: int, psi_p: float, m: int, psi_n: float) -> dict[str
         float, subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
     )
     n_m, p = round(psi_n * d) * m, round(psi_p * d)
-    found = {"against": against, "x": n_m if against == "n m" else p, "d": d, "p": p, "n m": n_m}
+    found = {"against": against, "x": {"n m": n_m, "p": p, "d": d}[against], "d": d, "p": p, "n m": n_m}
     planned = point(d, psi_p, m, psi_n).memory(d) / 2**20
     print(found | {"mib": used, "trial_s": spent}, flush=True)
     return found | {"trial_s": spent, "mib": used, "planned_mib": planned, "test": test}
