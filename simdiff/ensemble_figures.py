@@ -37,12 +37,22 @@ def check_ensembles(wanted: Mapping[str, Any], studies: Sequence[Study]) -> None
     if fields is not None:
         if not isinstance(fields, (list, tuple)) or not fields:
             raise InputError("figure.fields", fields, "a list of times, as in [0.1,0.5]")
-        for time in fields:
-            check_number("figure.fields", time, above=0)
+        for problem in problems:
+            _check_fields(fields, problem.schedule)  # type: ignore[attr-defined]
         _check_dimension("figure.fields", problems, 2, exactly=True)
 
 
 _ONLY = "only problem=ensemble_sampling has point sets"
+
+
+def _check_fields(times: Sequence[Any], schedule: Diffusion) -> None:
+    """Whether the schedule has finite coefficients and noise at these times."""
+    for time in times:
+        level = schedule.level(jnp.asarray(check_number("figure.fields", time, above=0), jnp.float64))
+        if not (np.all(np.isfinite(level)) and level.sig2 > 0):
+            kind, low, high = type(schedule).__name__, schedule.t_min, schedule.t_max
+            allowed = f"times at which {kind} is defined, as those from {low:g} to {high:g} are"
+            raise InputError("figure.fields", time, allowed)
 
 
 def _check_dimension(name: str, problems: Sequence[Any], most: int, exactly: bool = False) -> None:

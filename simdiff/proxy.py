@@ -25,11 +25,15 @@ from simdiff.errors import InputError
 
 
 class Posterior(NamedTuple):
-    """What x says about x_0: probabilities of the M points, and the mean and covariance they give."""
+    """What x says about x_0: probabilities of the M points, and the mean and covariance they give.
+
+    `pull` is alpha m - x, sig2 times the score.
+    """
 
     probabilities: Float[Array, "*s M"]
     mean: Float[Array, "*s D"]
     covariance: Float[Array, "*s D D"]
+    pull: Float[Array, "*s D"]
 
 
 class ProxyScore(NamedTuple):
@@ -40,10 +44,10 @@ class ProxyScore(NamedTuple):
 
     @property
     def variance_fraction(self) -> Float[Array, "*s"]:
-        """tr C / (tr C + |s|^2), in [0, 1]: the share of noise in the training target."""
+        """tr C / (tr C + |s|^2), in [0, 1]: the share of noise in the training target; 0 where both are 0."""
         noise = jnp.trace(self.covariance, axis1=-2, axis2=-1)
         total = noise + jnp.sum(self.score**2, axis=-1)
-        return jnp.where(total > 0, noise / jnp.where(total > 0, total, 1.0), 0.0)
+        return jnp.where(total == 0, 0.0, noise / jnp.where(total == 0, 1.0, total))
 
 
 def proxy_score(points: Any, x: Any, alpha: Any, sig2: Any) -> ProxyScore:
@@ -73,9 +77,9 @@ def proxy_moments(
 ) -> ProxyScore:
     """`proxy_score` of arrays, unchecked: for use inside compiled code."""
     known = posterior(points, weights, x, alpha, sig2)
-    gain = jnp.asarray(alpha / sig2)
-    score = (jnp.asarray(alpha)[..., None] * known.mean - x) / jnp.asarray(sig2)[..., None]
-    return ProxyScore(score, (gain**2)[..., None, None] * known.covariance)
+    gain = jnp.asarray(alpha / sig2)[..., None, None]
+    covariance = gain * (gain * known.covariance)  # gain^2 alone may be too large a number
+    return ProxyScore(known.pull / jnp.asarray(sig2)[..., None], covariance)
 
 
 def posterior(
@@ -84,14 +88,18 @@ def posterior(
     """Probabilities of the points given x, and their moments.
 
     Probabilities are a softmax of log-likelihoods, so some point always has a positive one. Terms that all
-    points share are left out before anything is divided by sig2: far from the data nothing cancels.
+    points share are left out before anything is divided by sig2, and all is measured from the points' centre:
+    neither far from the data nor with data far from the origin does anything cancel.
     """
     alpha, sig2 = jnp.asarray(alpha)[..., None], jnp.asarray(sig2)[..., None]
+    centre = jnp.mean(points, axis=0)
+    points, x = points - centre, x - alpha * centre
     reach = x @ points.T - 0.5 * alpha * jnp.sum(points**2, axis=-1)
     p = nn.softmax(jnp.log(weights) + alpha * reach / sig2, axis=-1)
     mean = p @ points
     away = points - mean[..., None, :]
-    return Posterior(p, mean, jnp.einsum("...m,...mi,...mj->...ij", p, away, away))
+    covariance = jnp.einsum("...m,...mi,...mj->...ij", p, away, away)
+    return Posterior(p, centre + mean, covariance, alpha * mean - x)
 
 
 def _points(points: Any) -> tuple[np.ndarray, np.ndarray]:

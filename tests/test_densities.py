@@ -1,6 +1,7 @@
 """Densities of ensembles: what is counted, whom they belong to, and the distance of theory and training."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,11 +10,11 @@ import simdiff
 from simdiff import densities
 from simdiff.data import PointMasses
 from simdiff.densities import Ensemble, _histograms, learned_density, trained_pieces
-from simdiff.ensemble_figures import field_row
+from simdiff.ensemble_figures import check_ensembles, field_row
 from simdiff.models import GaussianFeatures
 from simdiff.plots.densities import DensityPanel, draw_densities
 from simdiff.plots.fields import draw_fields
-from simdiff.sampling import SquareRoot, VariancePreserving
+from simdiff.sampling import SquareRoot, VarianceExploding, VariancePreserving
 
 LINE = simdiff.EnsembleSampling(
     PointMasses([-1.0, 0.0, 1.0]), GaussianFeatures(5, 4), VariancePreserving(t_min=1e-2), samples=300, P=400
@@ -71,6 +72,21 @@ def test_figures_of_densities_and_fields():
     assert row.label == "square"
     assert row.values.shape == (2, 60, 60)
     assert len(draw_fields([row, row], (0.1, 0.5), "share").axes) == 5
+
+
+@pytest.mark.parametrize(
+    ("schedule", "good", "bad"),
+    [(SquareRoot(), 0.999, 1.0), (SquareRoot(), 0.5, 1.5), (VarianceExploding(), 100.0, 1e-200)],
+    ids=["alpha = 0", "alpha of no number", "no noise"],
+)
+def test_fields_are_at_times_that_the_schedule_has(schedule, good, bad):
+    plane = dataclasses.replace(
+        LINE, data=PointMasses("square"), model=GaussianFeatures(2, 2), schedule=schedule
+    )
+    studies, wanted = [SimpleNamespace(problem=plane)], {"density": {"models": 0}, "fields": [good]}
+    check_ensembles(wanted, studies)
+    with pytest.raises(simdiff.InputError, match=rf"figure\.fields: got {bad}; .* is defined"):
+        check_ensembles(wanted | {"fields": [good, bad]}, studies)
 
 
 @pytest.mark.parametrize(("across", "columns"), [(5, 5), (2, 2), (4, 3), (10, 3), (None, 3)])

@@ -7,6 +7,7 @@ from scipy.special import logsumexp
 import simdiff
 from simdiff import proxy_score
 from simdiff.data import PointMasses
+from simdiff.proxy import ProxyScore
 
 # The four sets of figure 1 of arXiv 2504.12532: alpha = sqrt(1 - t), sig2 = t.
 TURNS = 2 * np.pi * np.arange(6) / 6
@@ -92,6 +93,24 @@ def test_tiny_noise_and_far_places_are_safe():
     middle = proxy_score([-1.0, 1.0], np.zeros((1, 1)), 1.0, 1e-12)
     np.testing.assert_allclose(middle.covariance, 1e24, rtol=1e-12)
     assert float(middle.variance_fraction[0]) == 1.0
+
+
+@pytest.mark.parametrize("centre", [0.0, 1e5, 1e8])
+def test_data_far_from_the_origin_are_as_safe(centre):
+    """x = centre + 0.5 + 0.3 sig2 between two points; with 2^-k for sig2 everything is a binary fraction."""
+    points, sig2 = np.array([[-1.0], [0.0], [1.0]]), 2.0**-7
+    x = np.array([[0.5 + 0.25 * sig2]])
+    near, far = (proxy_score(points + c, x + c, 1.0, sig2) for c in (0.0, centre))
+    np.testing.assert_allclose(far.score, near.score, rtol=1e-6 if centre > 1e6 else 1e-9)
+    np.testing.assert_allclose(far.covariance, near.covariance, rtol=1e-6 if centre > 1e6 else 1e-9)
+    assert abs(float(near.score[0, 0])) > 5
+
+
+def test_a_share_that_is_not_known_is_not_zero():
+    found = proxy_score(SETS["polygon"], np.array([[np.nan, 0.0], [0.1, 0.2]]), 0.8, 0.3)
+    np.testing.assert_array_equal(np.isnan(found.variance_fraction), [True, False])
+    nothing = ProxyScore(np.zeros(2), np.zeros((2, 2)))
+    assert nothing.variance_fraction == 0.0
 
 
 @pytest.mark.parametrize(

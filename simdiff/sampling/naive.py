@@ -57,7 +57,7 @@ def _moved(
 ) -> Array:
     level = step.level
     known = posterior(points, weights, x, level.alpha, level.sig2)
-    score = (level.alpha * known.mean - x) / level.sig2
+    score = known.pull / level.sig2
     strength = jnp.sqrt(kappa * step.dt) * level.D * level.alpha / level.sig2
     drift = level.beta * x + level.D * score
     return x + step.dt * drift + strength * noise(key, known, points)
