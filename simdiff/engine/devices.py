@@ -90,10 +90,16 @@ _at_work: dict[tuple, int] = {}
 def check_memory(problem: Problem, d: int, split: bool = True) -> None:
     """Refuse a trial that does not fit, naming the largest size that would; `split`: devices may split it.
 
+    What was found to fit is not looked at again: later trials of a run must not be refused for the memory
+    that earlier ones, or other programs, have taken meanwhile.
+
     Raises:
         InputError: before anything is computed.
     """
     devices = at_work(problem, d)
+    planned = _fewest.get((problem.digest(), d, devices))
+    if planned is not None and (split or planned == 1):
+        return
     have, count = room(devices), len(devices)
     most = count if split else 1
     if _enough(problem, d, have, most):

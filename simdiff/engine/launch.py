@@ -51,7 +51,7 @@ class Launch:
         self._count = size * group.devices // len(self.devices)
         self._plan = (self._kernel, self._count, self.devices)
         if self._plan not in _planned:
-            _planned[self._plan] = side_by_side(problem, d, self._count)
+            _planned[self._plan] = 1 if group.split else side_by_side(problem, d, self._count)
 
     def compile(self, keys: jax.Array, inputs: Inputs) -> None:
         """Compile the program of such arguments; cheap when that has been done. Raises as a call does."""

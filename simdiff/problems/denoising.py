@@ -44,7 +44,10 @@ _MOST_ROWS = 2**31 - 1
 _SMALL_BLOCK = 256
 """Rows a block of the exact noise average, which holds several arrays of that many rows."""
 _QUADRATURE_BYTES = 2**22
-"""At the nodes of a tile of the exact noise average."""
+_KINKED_BYTES = 5 * 2**23
+"""At the nodes of a tile of the exact noise average: where rho is smooth; for each panel between kinks."""
+_KINKED_ENTRIES = 2**11
+"""At the nodes of one feature's averages over fresh data, for each kink."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,7 +211,10 @@ class DenoisingScoreMatching(Problem):
         frame = 4 * d**2 if self.data.random_frame else 0  # its eigenvalues, before anything else
         blocks = shape.block * ((3 + 2 * terms) * width + 6 * d) + 8 * width * d + 2 * shape.p * d
         entries = max(square * copies // 2, frame) + blocks + shape.stored_rows * d
-        return self.data.stored_bytes + 8 * entries + _QUADRATURE_BYTES * shape.exact_noise
+        kinks = 0 if isinstance(self.model, Linear) else len(self.model.activation.kinks)
+        nodes = _KINKED_BYTES * (kinks + 1) if kinks else _QUADRATURE_BYTES
+        entries += _KINKED_ENTRIES * kinks * width
+        return self.data.stored_bytes + 8 * entries + nodes * shape.exact_noise
 
     def cost(self, d: int) -> float:
         """Flops of one trial, products of a matrix with its own transpose counted once."""

@@ -56,6 +56,11 @@ LARGE = {  # 1024 features at d = 128, in float64 as this ridge asks for
     )
     for m in (1, 32, np.inf)
 }
+KINKED = [  # quadratures have panels between the kinks
+    simdiff.DenoisingScoreMatching(model=simdiff.models.RandomFeatures(8.0, "relu"), m=np.inf),
+    simdiff.DenoisingScoreMatching(model=simdiff.models.RandomFeatures(1.0, "hard_tanh"), m=np.inf),
+    simdiff.DenoisingScoreMatching(model=simdiff.models.RandomFeatures(1.0, "hard_tanh"), m=4),
+]
 
 
 def numbers(problem):
@@ -97,6 +102,7 @@ def on_eight_devices():
     found = {"solutions": {count: split_solution(gram, right, count) for count in (2, 4, 8)}}
     found["wrong"] = split_solution(wrong, right, 8)
     found["bytes"] = [[temporaries(problem, 1), temporaries(problem, 8)] for problem in LARGE.values()]
+    found["kinked"] = [[temporaries(problem, 1), temporaries(problem, 8)] for problem in KINKED]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | HURRY)
         patch.setattr(devices, "room", lambda _: problem.split_memory(40, 2))
@@ -185,6 +191,12 @@ def test_memory_of_a_split_trial(eight):
         assert problem.split_memory(128, 1) == problem.memory(128)
 
 
+def test_memory_of_activations_with_kinks(eight):
+    for problem, (whole, part) in zip(KINKED, eight["kinked"], strict=True):
+        assert whole < problem.memory(128)
+        assert part < problem.split_memory(128, 8)
+
+
 def test_a_trial_is_split_when_memory_runs_out(eight, monkeypatch):
     found = eight["memory ran out"]
     np.testing.assert_allclose(found["numbers"], on_one_device(monkeypatch, CASES["few rows"]), rtol=1e-9)
@@ -238,6 +250,15 @@ def test_what_was_planned_holds_while_trials_take_memory(four, monkeypatch):
     monkeypatch.setattr(devices, "room", lambda _: 400_000)
     assert devices.fewest_devices(Divisible(), 300) == 1
     assert devices.fewest_devices(Divisible(), 299) == 2
+
+
+def test_a_run_is_not_refused_half_way(four, monkeypatch):
+    devices.check_memory(Square(), 300)
+    monkeypatch.setattr(devices, "room", lambda _: 400_000)
+    devices.check_memory(Square(), 300)
+    devices.check_memory(Square(), 300, split=False)
+    with pytest.raises(InputError, match="got 299"):
+        devices.check_memory(Square(), 299)
 
 
 def test_a_trial_is_refused_where_splitting_does_not_help(four):
