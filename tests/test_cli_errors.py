@@ -85,11 +85,6 @@ CASES = {
     "figure series": ("run figure.series=k", r"figure\.series: got 'k'"),
     "figure metric": ("run figure.metrics=[tst]", r"figure\.metrics: got 'tst'.*did you mean 'test'"),
     "figure grid": ("run figure.grid=few", r"figure\.grid: got 'few'; allowed: an integer >= 2"),
-    "field at no time": (
-        "run problem=ensemble_sampling data=point_masses data.points=square model=gaussian_features "
-        "schedule=square_root figure.fields=[0.5,1.5]",
-        r"figure\.fields: got 1\.5; allowed: times at which SquareRoot is defined",
-    ),
     "map without axes": ("run figure.kind=maps", r"figure: got .*set figure\.x and figure\.y"),
     "map of one value": ("run experiment=phase_map_m_1 psi_n=2", r"figure\.x: got 'psi_n'; allowed: .*swept"),
     # theories and problems
