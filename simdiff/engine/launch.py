@@ -1,4 +1,4 @@
-"""One batch of trials on every device in use, with fewer side by side where memory runs out."""
+"""One batch of trials on every device in use; where memory runs out, fewer side by side or split further."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _notes: list[str] = []
 
 
 def memory_notes() -> tuple[str, ...]:
-    """A sentence each time that memory ran out in this process and trials went on fewer side by side."""
+    """A sentence each time that memory ran out in this process: how trials went on."""
     return tuple(_notes)
 
 
