@@ -24,7 +24,7 @@ test: .venv/.installed-dev
 	    $(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-cluster: .venv/.installed-cluster
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m "slurm or not slurm" -rs tests/cluster
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m "slurm or not slurm" -rs tests/cli/cluster
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .

@@ -19,10 +19,10 @@ from common import facts, store
 from scipy import stats
 
 import simdiff
-from simdiff.collect import Memory, Study, collect
+from simdiff.api import make_study
 from simdiff.theory import evaluate, load
 from simdiff.validation import judge_table
-from simdiff.verbs import make_study
+from simdiff.validation.study import InMemoryTrials, Study, collect
 
 PROBLEM = simdiff.DenoisingScoreMatching(
     model=simdiff.models.RandomFeatures(1.0, "tanh"),
@@ -43,7 +43,7 @@ def scaled(theory, factor: float):
 def one_seed(seed: int) -> dict[str, object]:
     """One validation against the right theory and, on the same trials, against the wrong one."""
     right = make_study(PROBLEM, None, SIZES, 0.005, ALPHA, seed, 4096, "auto")
-    store_ = Memory()
+    store_ = InMemoryTrials()
     true = judge_table(collect(right, store_), right.rule)
     wrong = Study(right.problem, scaled(load(None, PROBLEM), 1.01), right.sizes, right.rule, seed)
     rows = pd.concat([store_.trials(right.point, d, seed) for d in right.sizes], ignore_index=True)

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from simdiff.engine import launch_size, prepare, spread_over_cores, trial_keys
+from simdiff.engine import prepare, spread_over_cores, trial_keys, trials_per_call
 from simdiff.engine.devices import one_lapack_thread
 from simdiff.problem import Problem
 from simdiff.store import commit, iso_date, machine, versions
@@ -46,7 +46,7 @@ def peak(dtype: str, size: int = 3000) -> float:
 
 def engine_seconds(problem: Problem, d: int, repeats: int = 3) -> float:
     """Median seconds a trial, compiled, in launches as the engine makes them on the devices in use."""
-    launch, inputs, size = prepare(problem, d, 0), problem.kernel(d)[1], launch_size(problem, d)
+    launch, inputs, size = prepare(problem, d, 0), problem.kernel(d)[1], trials_per_call(problem, d)
     arguments = launch.placed(trial_keys(problem, d, 0, range(size)), inputs)
     with one_lapack_thread():
         return seconds(lambda: launch(*arguments)["test"], repeats) / size

@@ -26,7 +26,7 @@ POINTS = [
     (LinearManifold(0.5), "tanh", 1.0, 1.0, 1, 0.1, 0.2),
     (Gaussian(), "erf", 2.0, 0.5, math.inf, 0.2, 0.2),
 ]
-SETTINGS = {"sizes": (48, 96, 192), "precision": 0.01, "alpha": 0.05, "seed": 0, "max_trials": 1024}
+RUN_SETTINGS = {"sizes": (48, 96, 192), "precision": 0.01, "alpha": 0.05, "seed": 0, "max_trials": 1024}
 
 
 def problem(point: tuple) -> simdiff.DenoisingScoreMatching:
@@ -44,4 +44,4 @@ def problem(point: tuple) -> simdiff.DenoisingScoreMatching:
 
 if __name__ == "__main__":
     chosen = [int(word) for word in sys.argv[1:]]
-    run_table("descent_table", [problem(p) for p in POINTS], SETTINGS, within=0.01, chosen=chosen)
+    run_table("descent_table", [problem(p) for p in POINTS], RUN_SETTINGS, within=0.01, chosen=chosen)

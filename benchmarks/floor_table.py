@@ -20,10 +20,10 @@ import pandas as pd
 from common import facts, store
 
 from simdiff.data import HiddenManifold
-from simdiff.draws import normal_rows
-from simdiff.problems.channel import nodes_for
-from simdiff.problems.message_passing import posterior
-from simdiff.theory.bayes_floor import hidden_manifold_floor
+from simdiff.engine.random_numbers import normal_rows
+from simdiff.problems.denoising.gamp import posterior
+from simdiff.problems.denoising.output_channel import nodes_for
+from simdiff.theory.denoising.bayes_floor import hidden_manifold_floor
 
 SIZE, TRIALS, POINTS, SEED = 400, 4, 48, 0
 

@@ -37,7 +37,7 @@ POINTS = [
     (HiddenManifold(0.5, "tanh"), "relu", 1.0, 1.0, 4, 0.1, 0.0),
     (HiddenManifold(0.5, "relu"), "tanh", 0.5, 1.5, 1, 0.3, 0.0),
 ]
-SETTINGS = {"sizes": (64, 128, 256), "precision": 0.01, "alpha": 0.05, "seed": 0, "max_trials": 1024}
+RUN_SETTINGS = {"sizes": (64, 128, 256), "precision": 0.01, "alpha": 0.05, "seed": 0, "max_trials": 1024}
 
 
 def problem(point: tuple) -> simdiff.DenoisingScoreMatching:
@@ -55,4 +55,4 @@ def problem(point: tuple) -> simdiff.DenoisingScoreMatching:
 
 if __name__ == "__main__":
     chosen = [int(word) for word in sys.argv[1:]]
-    run_table("flow_table", [problem(p) for p in POINTS], SETTINGS, within=0.01, chosen=chosen)
+    run_table("flow_table", [problem(p) for p in POINTS], RUN_SETTINGS, within=0.01, chosen=chosen)

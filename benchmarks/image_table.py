@@ -27,7 +27,7 @@ from simdiff.data.points import length_ratios
 
 RATIOS = (0.5, 1.0, 2.0, 4.0, 8.0)
 RIDGES = (1e-2, 1e-1)
-SETTINGS = {"sizes": None, "precision": 0.005, "alpha": 0.05, "seed": 0, "max_trials": 1024}
+RUN_SETTINGS = {"sizes": None, "precision": 0.005, "alpha": 0.05, "seed": 0, "max_trials": 1024}
 
 
 def laws(paths: Sequence[str]) -> list[PointSet]:
@@ -58,5 +58,5 @@ def add_distances(found: Sequence[PointSet]) -> None:
 
 if __name__ == "__main__":
     chosen = laws(sys.argv[1:])
-    run_table("image_table", problems(chosen), SETTINGS, within=0.005)
+    run_table("image_table", problems(chosen), RUN_SETTINGS, within=0.005)
     add_distances(chosen)

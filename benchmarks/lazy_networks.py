@@ -30,10 +30,10 @@ from common import RESULTS, facts, iso_date, store
 from scipy.optimize import curve_fit
 
 import simdiff
-from simdiff.problems.ensemble_sampling import evaluate_models, train_models
-from simdiff.theory import weight_law
-from simdiff.theory.effective_dynamics import law_of, v_kernel
-from simdiff.theory.tangent_basis import in_features
+from simdiff.problems.ensemble.problem import evaluate_models, train_models
+from simdiff.theory.ensemble import weight_law
+from simdiff.theory.ensemble.effective_dynamics import law_of, v_kernel
+from simdiff.theory.ensemble.tangent_basis import in_features
 
 SEED, SIZE, MANY = 0, 256, 4096
 WIDTHS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
@@ -131,7 +131,7 @@ def theory_table(activation: str, sizes: tuple[int, ...], models: int) -> pd.Dat
     base, rows = problem(activation), []
     centre = mean_at(base, law_of(base))
     for size in sizes:
-        law = law_of(base.realised(size), weight_law.first_order)
+        law = law_of(base.at_size(size), weight_law.first_order)
         V = v_kernel(base, law, X, T)[:, 0, :, 0]
         unit = np.sqrt(np.diag(V))
         scores = outputs(base, size, models) / unit

@@ -19,7 +19,7 @@ from common import facts, store
 
 import simdiff
 from simdiff.data import PowerLaw
-from simdiff.problems.sampling_kernel import SamplingKernel
+from simdiff.problems.linear_chain.kernel import SamplingKernel
 from simdiff.sampling import DDPM
 from simdiff.trainers import GradientFlow
 

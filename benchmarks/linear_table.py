@@ -23,7 +23,7 @@ from simdiff.trainers import GradientFlow, Ridge
 
 EXPONENTS, RATIOS = (0.5, 1.0, 2.0), (0.25, 0.5, 1.0, 2.0, 8.0)
 TRAINERS = (Ridge(0.01), Ridge(0.3), GradientFlow((1.0, 10.0, 100.0)))
-SETTINGS = {"sizes": (48, 96, 192), "precision": 0.005, "alpha": 0.05, "seed": 0, "max_trials": 1024}
+RUN_SETTINGS = {"sizes": (48, 96, 192), "precision": 0.005, "alpha": 0.05, "seed": 0, "max_trials": 1024}
 
 
 def problems() -> list[simdiff.LinearSampling]:
@@ -35,4 +35,4 @@ def problems() -> list[simdiff.LinearSampling]:
 
 if __name__ == "__main__":
     chosen = [int(word) for word in sys.argv[1:]]
-    run_table("linear_table", problems(), SETTINGS, within=0.005, chosen=chosen)
+    run_table("linear_table", problems(), RUN_SETTINGS, within=0.005, chosen=chosen)

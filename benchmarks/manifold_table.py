@@ -41,7 +41,7 @@ POINTS = [
     (HiddenManifold(0.5, "relu"), "relu", 0.5, 0.5, 16, 0.5, 1e-3),
     (HiddenManifold(2.0, "relu"), "relu", 1.0, 1.0, 4, 0.01, 1e-2),
 ]
-SETTINGS = {"precision": 0.01, "alpha": 0.05, "seed": 0, "max_trials": 1024}
+RUN_SETTINGS = {"precision": 0.01, "alpha": 0.05, "seed": 0, "max_trials": 1024}
 
 
 def sizes(point: tuple) -> tuple[int, ...]:
@@ -64,5 +64,5 @@ def problem(point: tuple) -> simdiff.DenoisingScoreMatching:
 
 if __name__ == "__main__":
     chosen = [int(word) for word in sys.argv[1:]]
-    rules = [{**SETTINGS, "sizes": sizes(p)} for p in POINTS]
+    rules = [{**RUN_SETTINGS, "sizes": sizes(p)} for p in POINTS]
     run_table("manifold_table", [problem(p) for p in POINTS], rules, within=0.01, chosen=chosen)

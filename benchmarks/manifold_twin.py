@@ -16,7 +16,7 @@ from common import facts, store
 
 import simdiff
 from simdiff.data import HiddenManifold
-from simdiff.theory.gaussian_equivalence import predict
+from simdiff.theory.denoising.gaussian_equivalence import predict
 
 PROBLEM = simdiff.DenoisingScoreMatching(
     data=HiddenManifold(0.5, "tanh"),

@@ -43,7 +43,7 @@ HORIZON = 5.0
 
 def training_set() -> tuple[np.ndarray, np.ndarray]:
     """(eigenvalues of Sigma, samples)."""
-    s = PowerLaw(1.0).realised(D).spectrum()[0]
+    s = PowerLaw(1.0).at_size(D).spectrum()[0]
     return s, np.random.default_rng(SEED).standard_normal((N, D)) * np.sqrt(s)
 
 

@@ -50,7 +50,7 @@ def table() -> pd.DataFrame:
     for step in STEPS:
         base = final(descent(step, None))
         flow = dataclasses.replace(descent(step, None), trainer=simdiff.trainers.GradientFlow((TIME,)))
-        limit = float(simdiff.predict(flow.realised(D))["test"][0])
+        limit = float(simdiff.predict(flow.at_size(D))["test"][0])
         for batch in BATCHES:
             noisy = final(descent(step, batch))
             excess = noisy.mean() - base.mean()

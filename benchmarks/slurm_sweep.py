@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "cluster"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "cli" / "cluster"))
 
 from cancelled_sweep import cancelled_sweep, sound
 from common import RESULTS, facts

@@ -13,7 +13,7 @@ import pandas as pd
 from common import RESULTS
 from matplotlib.axes import Axes
 
-from simdiff.plots.style import house, panels, save
+from simdiff.report.plots.style import house, panels, save
 
 
 def shares(ax: Axes, table: pd.DataFrame) -> None:

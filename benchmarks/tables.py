@@ -14,11 +14,11 @@ from typing import Any
 import pandas as pd
 from common import RESULTS, facts, store
 
-from simdiff.collect import Study, collect
+from simdiff.api import make_study
 from simdiff.problem import Problem, flatten
 from simdiff.store import RunFolder, commit, versions_text
 from simdiff.validation import judge_table
-from simdiff.verbs import make_study
+from simdiff.validation.study import Study, collect
 
 
 def run_table(

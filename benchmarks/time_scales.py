@@ -19,8 +19,8 @@ from common import RESULTS, facts, store
 from matplotlib.figure import Figure
 
 import simdiff
-from simdiff.plots import style
-from simdiff.plots.labels import axis_name
+from simdiff.report.plots import style
+from simdiff.report.plots.labels import axis_name
 
 PSI_P, T = 64.0, 0.1
 PSI_N = np.geomspace(0.5, 16.0, 11)

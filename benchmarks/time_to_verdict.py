@@ -36,10 +36,10 @@ from common import facts, store
 
 import simdiff
 from simdiff import engine
-from simdiff.collect import Memory, Study, collect
+from simdiff.api import make_study
 from simdiff.engine.sizes import APART, DEFAULT
 from simdiff.validation import Hypothesis, fit_limit, half_width, judge_table
-from simdiff.verbs import make_study
+from simdiff.validation.study import InMemoryTrials, Study, collect
 
 MOST, PRECISIONS = 32768, (0.005, 0.001)
 WAYS, LONGEST = ("equal", "optimal", "apart"), 200.0
@@ -61,7 +61,7 @@ def problems() -> dict[str, simdiff.problem.Problem]:
     }
 
 
-def rows_of(study: Study, totals: Mapping[int, int], kept: Memory) -> pd.DataFrame:
+def rows_of(study: Study, totals: Mapping[int, int], kept: InMemoryTrials) -> pd.DataFrame:
     """Trials up to these totals; what is kept is not run again."""
     for d, count in totals.items():
         done = len(kept.trials(study.point, d, study.seed)["trial"].unique())
@@ -73,7 +73,7 @@ def rows_of(study: Study, totals: Mapping[int, int], kept: Memory) -> pd.DataFra
 
 def equally(study: Study) -> list[Hypothesis]:
     """As many trials at every size as every metric's precision needs."""
-    kept, count = Memory(), study.rule.min_trials
+    kept, count = InMemoryTrials(), study.rule.min_trials
     while True:
         items = study.hypotheses(rows_of(study, dict.fromkeys(study.sizes, count), kept))
         fits = [(fit_limit(item.stats), study.rule.target(item.reference)) for item in items]
@@ -86,12 +86,12 @@ def equally(study: Study) -> list[Hypothesis]:
 def run(problem: simdiff.problem.Problem, way: str, precision: float) -> dict[str, Any]:
     """One way to a verdict: its study, hypotheses and seconds."""
     engine.use_devices(1 if way == "equal" and jax.local_devices()[0].platform == "cpu" else None)
-    sizes = engine.nudge(problem, APART if way == "apart" else DEFAULT)
+    sizes = engine.whole_sizes(problem, APART if way == "apart" else DEFAULT)
     study = make_study(problem, None, sizes, precision, 0.05, 0, MOST, "auto")
     for d in study.sizes:
         engine.prepare(problem, d, 0)
     start = time.perf_counter()
-    items = equally(study) if way == "equal" else collect(study, Memory())
+    items = equally(study) if way == "equal" else collect(study, InMemoryTrials())
     return {"study": study, "items": items, "seconds": time.perf_counter() - start}
 
 

@@ -58,7 +58,7 @@ POINTS = [
     (HALF, "tanh", 0.3, 1.0, math.inf, 0.5, 1e-1),
     (HALF, "erf", 8.0, 4.0, 1, 0.2, 1e-2),
 ]
-SETTINGS = {"sizes": (64, 128, 256), "precision": 0.005, "alpha": 0.05, "seed": 0, "max_trials": 2048}
+RUN_SETTINGS = {"sizes": (64, 128, 256), "precision": 0.005, "alpha": 0.05, "seed": 0, "max_trials": 2048}
 
 
 def problem(point: tuple) -> simdiff.DenoisingScoreMatching:
@@ -76,4 +76,4 @@ def problem(point: tuple) -> simdiff.DenoisingScoreMatching:
 
 if __name__ == "__main__":
     chosen = [int(word) for word in sys.argv[1:]]
-    run_table("validation_table", [problem(p) for p in POINTS], SETTINGS, within=0.005, chosen=chosen)
+    run_table("validation_table", [problem(p) for p in POINTS], RUN_SETTINGS, within=0.005, chosen=chosen)

@@ -25,12 +25,12 @@ from scipy.ndimage import map_coordinates, spline_filter
 from scipy.optimize import curve_fit
 
 import simdiff
+from simdiff.analysis.densities import learned_density
 from simdiff.data.point_masses import NAMED
-from simdiff.densities import learned_density
-from simdiff.problems.ensemble_sampling import train_models
+from simdiff.problems.ensemble.problem import train_models
 from simdiff.sampling import VariancePreserving, flow_steps
-from simdiff.theory import weight_law
-from simdiff.theory.population import population
+from simdiff.theory.ensemble import weight_law
+from simdiff.theory.ensemble.training_law import population
 
 SEED = 0
 SETS = ("hexagon", "diagonal", "corner", "scattered")
@@ -214,7 +214,7 @@ def _weights(problem: simdiff.EnsembleSampling, P: int) -> dict[str, float]:
     away = sample - sample.mean(0)
     covariance = away.T @ away / (MODELS - 1)
     errors = np.sqrt(((away**2).T @ away**2 / MODELS - covariance**2) / MODELS)
-    nodes, found = population(problem.realised(1)), {}
+    nodes, found = population(problem.at_size(1)), {}
     for name, law in (("first", weight_law.first_order), ("corrected", weight_law.corrected)):
         expected = law(problem, nodes, P)
         off = expected.mean.ravel() - sample.mean(0)

@@ -30,7 +30,7 @@ from variance_figures import exact_gap
 import simdiff
 from simdiff.data import PointMasses
 from simdiff.models import FourierFeatures, GaussianFeatures
-from simdiff.plots.style import BARS, PAGE, colours, house, legend_above, save
+from simdiff.report.plots.style import BARS, PAGE, colours, house, legend_above, save
 from simdiff.sampling import SquareRoot, VarianceExploding, VariancePreserving
 
 MODELS, SEED = 1000, 0

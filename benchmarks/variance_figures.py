@@ -28,9 +28,9 @@ import pandas as pd
 from common import RESULTS, facts, store
 
 import simdiff
-from simdiff.densities import learned_density, trained_pieces
-from simdiff.plots.densities import DensityPanel, draw_densities
-from simdiff.plots.style import save
+from simdiff.analysis.densities import learned_density, trained_pieces
+from simdiff.report.plots.densities import DensityPanel, draw_densities
+from simdiff.report.plots.style import save
 from simdiff.sampling import VariancePreserving, flow_steps, naive_samples
 from simdiff.sampling.observables import sample_means
 

@@ -31,7 +31,7 @@ def rows(name: str, psi_n: float, d: int, bias: bool) -> list[dict[str, object]]
     problem = simdiff.LinearSampling(SPECTRA[name], psi_n=psi_n, bias=bias, samples=0)
     trials = 100 if d == 256 else 400
     found = simdiff.simulate(problem, d=d, trials=trials, seed=SEED)
-    exact = simdiff.predict(problem.realised(d), theory="wishart_kl")
+    exact = simdiff.predict(problem.at_size(d), theory="wishart_kl")
     place = {"spectrum": name, "bias": bias, "d": d, "psi_n": psi_n, "trials": trials}
     return [place | judged(metric, found[metric], float(exact[metric])) for metric in KLS]
 

@@ -11,18 +11,18 @@ import jax as _jax
 _jax.config.update("jax_enable_x64", True)
 
 from simdiff import data, functions, models, sampling, trainers  # noqa: E402
-from simdiff.complexity import best_ridge, sample_complexity  # noqa: E402
-from simdiff.densities import learned_density  # noqa: E402
-from simdiff.diagnosis import diagnose  # noqa: E402
+from simdiff.analysis import best_ridge, sample_complexity  # noqa: E402
+from simdiff.analysis.densities import learned_density  # noqa: E402
+from simdiff.analysis.diagnosis import diagnose  # noqa: E402
+from simdiff.analysis.regularisation import regularisation_path  # noqa: E402
+from simdiff.analysis.spectra import feature_eigenvalues, feature_spectrum  # noqa: E402
+from simdiff.analysis.stopping import best_stopping, time_scales  # noqa: E402
+from simdiff.api import predict, simulate, validate  # noqa: E402
 from simdiff.errors import InputError  # noqa: E402
 from simdiff.problem import Metric, Problem  # noqa: E402
 from simdiff.problems import DenoisingScoreMatching, EnsembleSampling, LinearSampling  # noqa: E402
-from simdiff.proxy import proxy_score  # noqa: E402
-from simdiff.regularisation import regularisation_path  # noqa: E402
-from simdiff.spectra import feature_eigenvalues, feature_spectrum  # noqa: E402
-from simdiff.stopping import best_stopping, time_scales  # noqa: E402
+from simdiff.sampling.proxy import proxy_score  # noqa: E402
 from simdiff.validation import Verdict  # noqa: E402
-from simdiff.verbs import predict, simulate, validate  # noqa: E402
 
 __all__ = [
     "DenoisingScoreMatching",

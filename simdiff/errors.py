@@ -72,3 +72,10 @@ def check_choice(field: str, value: Any, choices: Collection[str], extra: str = 
     near = difflib.get_close_matches(str(value), list(choices), n=1)
     hint = f"did you mean {near[0]!r}?" if near else ""
     raise InputError(field, value, ", ".join(choices) + extra, hint)
+
+
+def check_type(field: str, value: Any, kinds: type | tuple[type, ...]) -> None:
+    """Raise `InputError` unless `value` is an instance of one of `kinds`."""
+    if not isinstance(value, kinds):
+        allowed = " or ".join(k.__name__ for k in (kinds if isinstance(kinds, tuple) else (kinds,)))
+        raise InputError(field, value, f"an instance of {allowed}")

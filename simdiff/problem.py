@@ -65,12 +65,12 @@ class Problem(abc.ABC):
         """The arithmetic that `kernel` uses when asked for `dtype`: stored with every trial."""
         return "float64"
 
-    def realised(self, d: int) -> Problem:
+    def at_size(self, d: int) -> Problem:
         """This problem at the ratios that size d really has after rounding: what theory is given."""
         return self
 
     def ratios(self) -> Mapping[str, float]:
-        """The ratios to d whose products with d should be integers: sizes are nudged towards that."""
+        """The ratios to d whose products with d should be integers: sizes are rounded towards that."""
         return {}
 
     @property

@@ -14,7 +14,8 @@ import sys
 import traceback
 from pathlib import Path
 
-from simdiff import cli, engine
+from simdiff import engine
+from simdiff.cli import main as cli
 
 
 def never(*arguments, **names):

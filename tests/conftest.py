@@ -11,7 +11,7 @@ import tempfile
 
 from jaxtyping import install_import_hook
 
-CHECKED = ("data", "draws", "engine", "functions", "models", "problems", "trainers")
+CHECKED = ("data", "engine", "functions", "models", "problems", "trainers")
 install_import_hook([f"simdiff.{room}" for room in CHECKED], "typechecker.check")
 
 os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count=1 {os.environ.get('XLA_FLAGS', '')}"

@@ -20,7 +20,7 @@ import sys
 import time
 from pathlib import Path
 
-from simdiff import cli
+from simdiff.cli import main as cli
 
 OPERATIONS = ("open", "os.mkdir", "os.rename", "os.link", "os.remove")
 

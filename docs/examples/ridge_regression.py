@@ -29,7 +29,7 @@ class RidgeRegression(simdiff.Problem):
     def samples(self, d):
         return max(1, round(d / self.gamma))
 
-    def realised(self, d):
+    def at_size(self, d):
         return dataclasses.replace(self, gamma=d / self.samples(d))
 
     def ratios(self):

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from simdiff.draws import normal_rows
+from simdiff.engine.random_numbers import normal_rows
 
 Frame = Any
 """What one trial draws once and all its samples share (a manifold's embedding, say); a pytree."""
@@ -107,7 +107,7 @@ class DataLaw(abc.ABC):
         """Eigenvalues of the population covariance and their weights (sum 1), float64."""
 
     @abc.abstractmethod
-    def realised(self, d: int) -> DataLaw:
+    def at_size(self, d: int) -> DataLaw:
         """The same law with the spectrum that size d really has: what theory is given."""
 
     @abc.abstractmethod

@@ -41,7 +41,7 @@ class Gaussian(DataLaw):
         """Eigenvalues and weights as given."""
         return np.array(self.spectrum_[0]), np.array(self.spectrum_[1])
 
-    def realised(self, d: int) -> Gaussian:
+    def at_size(self, d: int) -> Gaussian:
         """Weights rounded to multiples of 1/d."""
         values, weights = self.spectrum()
         counts = _apportion(weights, d)
@@ -89,7 +89,7 @@ class PowerLaw(DataLaw):
         s = np.arange(1, self.reference + 1, dtype=float) ** -self.exponent
         return s / s.mean(), np.full(self.reference, 1.0 / self.reference)
 
-    def realised(self, d: int) -> PowerLaw:
+    def at_size(self, d: int) -> PowerLaw:
         """The same law referred to size d."""
         return dataclasses.replace(self, reference=d)
 
@@ -104,7 +104,7 @@ class PowerLaw(DataLaw):
 
     def inputs(self, d: int) -> dict[str, np.ndarray]:
         """The d eigenvalues."""
-        return {"eigenvalues": self.realised(d).spectrum()[0]}
+        return {"eigenvalues": self.at_size(d).spectrum()[0]}
 
 
 _LARGEST_CONCENTRATED_EXPONENT = 0.5

@@ -20,11 +20,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from simdiff.buckets import bucket
 from simdiff.data.base import DataLaw, Frame, Sampler
 from simdiff.data.linear_manifold import check_intrinsic_ratio, embedding, intrinsic_dimension
 from simdiff.data.marchenko_pastur import RESOLVED, marchenko_pastur
-from simdiff.draws import normal_rows
+from simdiff.engine.padding import bucket
+from simdiff.engine.random_numbers import normal_rows
 from simdiff.errors import InputError
 from simdiff.functions import Activation, activation
 from simdiff.functions.hermite import hermite_moments
@@ -82,7 +82,7 @@ class HiddenManifold(DataLaw):
         moments = _moments(self.nonlinearity)
         return moments.linear**2 * np.array(values) + moments.residual, np.array(weights)
 
-    def realised(self, d: int) -> HiddenManifold:
+    def at_size(self, d: int) -> HiddenManifold:
         """psi_D = D / d for the whole number D."""
         intrinsic = intrinsic_dimension(self.psi_D, d)
         return HiddenManifold(intrinsic / d, self.nonlinearity, self.centred)

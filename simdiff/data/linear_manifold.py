@@ -14,11 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from simdiff.buckets import bucket
 from simdiff.data.base import DataLaw, Frame, GaussianSampler
 from simdiff.data.gaussian import FixedSpectrumSampler
 from simdiff.data.marchenko_pastur import RESOLVED, marchenko_pastur
-from simdiff.draws import normal_rows
+from simdiff.engine.padding import bucket
+from simdiff.engine.random_numbers import normal_rows
 from simdiff.errors import InputError, check_number
 
 
@@ -71,7 +71,7 @@ class LinearManifold(DataLaw):
         values, weights = marchenko_pastur(self.psi_D, RESOLVED)
         return np.array(values), np.array(weights)
 
-    def realised(self, d: int) -> LinearManifold:
+    def at_size(self, d: int) -> LinearManifold:
         """psi_D = D / d for the whole number D."""
         return dataclasses.replace(self, psi_D=intrinsic_dimension(self.psi_D, d) / d)
 

@@ -32,7 +32,7 @@ from jaxtyping import Array, Float, Float32
 
 from simdiff.data.base import DataLaw, DiagonalSampler, Frame, Sampler
 from simdiff.data.gaussian import FixedSpectrumSampler
-from simdiff.draws import integer_rows
+from simdiff.engine.random_numbers import integer_rows
 from simdiff.errors import InputError, check_integer
 
 _ROUNDING = float(np.finfo(np.float64).eps)
@@ -148,7 +148,7 @@ class PointSet(DataLaw):
         values = self.prepared.eigenvalues
         return values.copy(), np.full(values.size, 1.0 / values.size)
 
-    def realised(self, d: int) -> PointSet:
+    def at_size(self, d: int) -> PointSet:
         """The law itself, at its one size."""
         self._check_size(d)
         return self

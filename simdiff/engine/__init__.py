@@ -1,11 +1,11 @@
 """Running trials: keys, compilation, batches, devices."""
 
+from simdiff.engine.batch_program import memory_notes
 from simdiff.engine.cores import spread_over_cores
 from simdiff.engine.devices import check_memory, use_devices
 from simdiff.engine.keys import check_seed, trial_keys
-from simdiff.engine.launch import memory_notes
-from simdiff.engine.sizes import check_sizes, nudge
-from simdiff.engine.trials import batch_size, batches, launch_size, prepare, run_trials
+from simdiff.engine.sizes import check_sizes, whole_sizes
+from simdiff.engine.trials import batch_size, batches, prepare, run_trials, trials_per_call
 
 __all__ = [
     "batch_size",
@@ -13,12 +13,12 @@ __all__ = [
     "check_memory",
     "check_seed",
     "check_sizes",
-    "launch_size",
     "memory_notes",
-    "nudge",
     "prepare",
     "run_trials",
     "spread_over_cores",
     "trial_keys",
+    "trials_per_call",
     "use_devices",
+    "whole_sizes",
 ]

@@ -62,13 +62,13 @@ def free_memory(device: jax.Device | None = None) -> int:
     return int(psutil.virtual_memory().available)
 
 
-def room(devices: tuple[jax.Device, ...]) -> float:
+def usable_memory(devices: tuple[jax.Device, ...]) -> float:
     """Bytes that trials may plan for on each of these; CPU devices share the memory of the machine."""
     free = _SHARE * min(free_memory(device) for device in devices)
     return free / len(devices) if devices[0].platform == "cpu" else free
 
 
-def at_work(problem: Problem, d: int) -> tuple[jax.Device, ...]:
+def devices_for(problem: Problem, d: int) -> tuple[jax.Device, ...]:
     """The devices that trials of this size are spread over: all in use.
 
     On CPU no more than there is memory for, and at least one, which has all cores and all memory then.
@@ -78,13 +78,13 @@ def at_work(problem: Problem, d: int) -> tuple[jax.Device, ...]:
     if devices[0].platform != "cpu" or len(devices) == 1:
         return devices
     key = problem.digest(), d, devices
-    if key not in _at_work:
+    if key not in _counts:
         trials = int(_SHARE * free_memory(devices[0]) / max(1, problem.memory(d)))
-        _at_work[key] = max(1, min(len(devices), trials))
-    return devices[: _at_work[key]]
+        _counts[key] = max(1, min(len(devices), trials))
+    return devices[: _counts[key]]
 
 
-_at_work: dict[tuple, int] = {}
+_counts: dict[tuple, int] = {}
 
 
 def check_memory(problem: Problem, d: int, split: bool = True) -> None:
@@ -96,11 +96,11 @@ def check_memory(problem: Problem, d: int, split: bool = True) -> None:
     Raises:
         InputError: before anything is computed.
     """
-    devices = at_work(problem, d)
+    devices = devices_for(problem, d)
     planned = _fewest.get((problem.digest(), d, devices))
     if planned is not None and (split or planned == 1):
         return
-    have, count = room(devices), len(devices)
+    have, count = usable_memory(devices), len(devices)
     most = count if split else 1
     if _enough(problem, d, have, most):
         fewest_devices(problem, d)
@@ -126,10 +126,10 @@ def fewest_devices(problem: Problem, d: int) -> int:
 
     What was found is kept, for a trial that runs takes of the memory that is at hand.
     """
-    devices = at_work(problem, d)
+    devices = devices_for(problem, d)
     key = problem.digest(), d, devices
     if key not in _fewest:
-        enough = _enough(problem, d, room(devices), len(devices))
+        enough = _enough(problem, d, usable_memory(devices), len(devices))
         if not enough:
             return 1
         _fewest[key] = enough[0]
@@ -141,7 +141,7 @@ _fewest: dict[tuple, int] = {}
 
 def split_further(problem: Problem, d: int, parts: int) -> bool:
     """Plan trials for the next number of devices above `parts` at which each needs less; False: none does."""
-    devices = at_work(problem, d)
+    devices = devices_for(problem, d)
     less = problem.split_memory(d, parts)
     more = [k for k in _divisors(len(devices)) if k > parts and problem.split_memory(d, k) < less]
     if more:
@@ -168,7 +168,7 @@ def side_by_side(problem: Problem, d: int, count: int) -> int:
     """
     if in_use()[0].platform == "cpu":
         return 1
-    return largest_divisor(count, int(room(in_use()) / max(1, problem.memory(d))))
+    return largest_divisor(count, int(usable_memory(in_use()) / max(1, problem.memory(d))))
 
 
 def largest_divisor(count: int, most: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from simdiff.engine.devices import at_work, fewest_devices, largest_divisor
+from simdiff.engine.devices import devices_for, fewest_devices, largest_divisor
 from simdiff.problem import Kernel, Problem
 
 
@@ -23,7 +23,7 @@ class Group:
         return kernel.split(self.devices) if self.split else kernel.shared(self.devices)
 
 
-ALONE = Group()
+ONE_DEVICE = Group()
 
 
 def group(problem: Problem, d: int, batch: int) -> Group:
@@ -32,7 +32,7 @@ def group(problem: Problem, d: int, batch: int) -> Group:
     A trial that does not fit a device is split over the fewest that can hold it. Where a batch has fewer
     trials than there are devices, these share them, rows or all.
     """
-    devices, fewest = len(at_work(problem, d)), fewest_devices(problem, d)
+    devices, fewest = len(devices_for(problem, d)), fewest_devices(problem, d)
     idle = largest_divisor(devices, devices // batch)
     if fewest > 1:
         return Group(max(fewest, idle), split=True)

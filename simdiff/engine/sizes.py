@@ -25,7 +25,7 @@ _WHOLE = 1e-9
 """A product this near to an integer, relatively, is one."""
 
 
-def nudge(problem: Problem, sizes: Sequence[int] | None) -> tuple[int, ...]:
+def whole_sizes(problem: Problem, sizes: Sequence[int] | None) -> tuple[int, ...]:
     """The sizes, each moved to the nearest one at which as many ratios as can be times d are integers.
 
     Where some stay fractional (0.3162 d, say), rounding moves the ratio by less than 1/(2 d), and the

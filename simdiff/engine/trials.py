@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simdiff.engine.devices import at_work, check_memory, describe, one_lapack_thread
+from simdiff.engine.batch_program import BatchProgram, Replanned
+from simdiff.engine.devices import check_memory, describe, devices_for, one_lapack_thread
 from simdiff.engine.groups import Group, group
 from simdiff.engine.keys import trial_keys
-from simdiff.engine.launch import Launch, PlannedAnew
 from simdiff.errors import InputError
 from simdiff.problem import Problem
 
@@ -41,13 +41,13 @@ _LARGE_TRIAL = 1e11
 _SMALL_TRIAL = 1e8
 
 
-def launch_size(problem: Problem, d: int) -> int:
+def trials_per_call(problem: Problem, d: int) -> int:
     """Trials started together: a batch, rounded up to a multiple of the groups of devices.
 
     How many trials a run asks for is decided in batches, which know of no devices; so a folder written
     with some devices is continued, and read, with any others.
     """
-    groups = len(at_work(problem, d)) // trial_group(problem, d).devices
+    groups = len(devices_for(problem, d)) // trial_group(problem, d).devices
     return -(-batch_size(problem, d) // groups) * groups
 
 
@@ -58,28 +58,28 @@ def trial_group(problem: Problem, d: int) -> Group:
 
 def batches(problem: Problem, d: int, trials: Iterable[int]) -> list[list[int]]:
     """The wanted trials, cut along the fixed grid of launches."""
-    size = launch_size(problem, d)
+    size = trials_per_call(problem, d)
     groups: dict[int, list[int]] = {}
     for trial in sorted(set(trials)):
         groups.setdefault(trial // size, []).append(trial)
     return list(groups.values())
 
 
-def prepare(problem: Problem, d: int, seed: int, dtype: str = "auto") -> Launch:
+def prepare(problem: Problem, d: int, seed: int, dtype: str = "auto") -> BatchProgram:
     """Compile the program of this problem and size; cheap when that has been done.
 
     Returns:
-        A function of (keys, inputs) for `launch_size` keys.
+        A function of (keys, inputs) for `trials_per_call` keys.
 
     Raises:
         InputError: one trial does not fit in memory.
     """
     check_memory(problem, d)
-    size = launch_size(problem, d)
-    launch = Launch(problem, d, dtype, size, trial_group(problem, d))
+    size = trials_per_call(problem, d)
+    launch = BatchProgram(problem, d, dtype, size, trial_group(problem, d))
     try:
         launch.compile(trial_keys(problem, d, seed, range(size)), problem.kernel(d, dtype)[1])
-    except PlannedAnew:
+    except Replanned:
         return prepare(problem, d, seed, dtype)
     return launch
 
@@ -94,7 +94,7 @@ def run_trials(
     """
     left = set(trials)
     while left:
-        with contextlib.suppress(PlannedAnew):
+        with contextlib.suppress(Replanned):
             for frame in _launched(problem, d, seed, left, dtype):
                 yield frame
                 left -= set(frame["trial"])
@@ -104,7 +104,7 @@ def _launched(
     problem: Problem, d: int, seed: int, trials: Collection[int], dtype: str
 ) -> Iterator[pd.DataFrame]:
     """The rows of `run_trials`, until trials are planned anew."""
-    launch, size = prepare(problem, d, seed, dtype), launch_size(problem, d)
+    launch, size = prepare(problem, d, seed, dtype), trials_per_call(problem, d)
     _, inputs = problem.kernel(d, dtype)
     for wanted in batches(problem, d, trials):
         whole = range(wanted[0] // size * size, wanted[0] // size * size + size)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from simdiff.errors import InputError, check_choice
-from simdiff.imports import is_path, load_object
+from simdiff.parts.import_paths import is_path, load_object
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,16 +1,16 @@
 """Score networks."""
 
-from simdiff.models.feature_library import (
+from simdiff.models.denoising.linear import Linear
+from simdiff.models.denoising.random_features import RandomFeatures
+from simdiff.models.ensemble.feature_library import (
     FeatureLibrary,
     FourierFeatures,
     FunctionFeatures,
     GaussianFeatures,
 )
-from simdiff.models.lazy_network import LazyNetwork
-from simdiff.models.linear import Linear
-from simdiff.models.random_features import RandomFeatures
-from simdiff.models.score_model import ScoreModel
-from simdiff.models.wide_network import WideNetwork
+from simdiff.models.ensemble.lazy_network import LazyNetwork
+from simdiff.models.ensemble.score_model import ScoreModel
+from simdiff.models.ensemble.wide_network import WideNetwork
 
 __all__ = [
     "FeatureLibrary",

@@ -1,7 +1,7 @@
 """The built-in problems."""
 
-from simdiff.problems.denoising import DenoisingScoreMatching
-from simdiff.problems.ensemble_sampling import EnsembleSampling
-from simdiff.problems.linear_sampling import LinearSampling
+from simdiff.problems.denoising.problem import DenoisingScoreMatching
+from simdiff.problems.ensemble.problem import EnsembleSampling
+from simdiff.problems.linear_chain.problem import LinearSampling
 
 __all__ = ["DenoisingScoreMatching", "EnsembleSampling", "LinearSampling"]

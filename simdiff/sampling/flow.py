@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from simdiff.draws import normal_rows
+from simdiff.engine.random_numbers import normal_rows
 from simdiff.sampling.diffusions import Diffusion, Level
 
 BLOCK = 16384

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from simdiff.draws import normal_rows
+from simdiff.engine.random_numbers import normal_rows
 from simdiff.sampling.schedules import Steps
 
 Samples = Float[Array, "*copies count width"]

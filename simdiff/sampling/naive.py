@@ -15,9 +15,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from simdiff.draws import normal_rows
-from simdiff.proxy import Posterior, posterior
+from simdiff.engine.random_numbers import normal_rows
 from simdiff.sampling.flow import FlowSteps
+from simdiff.sampling.proxy import Posterior, posterior
 
 Noise = Callable[[Array, Posterior, Array], Array]
 """noise(key, posterior, points) -> (n, D) with mean 0 and, given x, the covariance of x_0."""

@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 
 from simdiff.errors import InputError, check_choice
-from simdiff.imports import is_path, load_object
+from simdiff.parts.import_paths import is_path, load_object
 
 BUILT_IN = {
-    "effective_dynamics": "simdiff.theory.effective_dynamics:predict",
-    "effective_dynamics_first_order": "simdiff.theory.effective_dynamics:first_order",
-    "gaussian_equivalence": "simdiff.theory.gaussian_equivalence:predict",
-    "gradient_flow": "simdiff.theory.gradient_flow:predict",
-    "linear_denoiser": "simdiff.theory.linear_denoiser:predict",
-    "linear_sampling": "simdiff.theory.linear_sampling:predict",
-    "wishart_kl": "simdiff.theory.wishart_kl:predict",
+    "effective_dynamics": "simdiff.theory.ensemble.effective_dynamics:predict",
+    "effective_dynamics_first_order": "simdiff.theory.ensemble.effective_dynamics:first_order",
+    "gaussian_equivalence": "simdiff.theory.denoising.gaussian_equivalence:predict",
+    "gradient_flow": "simdiff.theory.denoising.gradient_flow:predict",
+    "linear_denoiser": "simdiff.theory.linear_denoiser.linear_denoiser:predict",
+    "linear_sampling": "simdiff.theory.linear_chain.linear_sampling:predict",
+    "wishart_kl": "simdiff.theory.linear_chain.wishart_kl:predict",
 }
 """Name: import path. A new theory is a module of this package and a line here."""
 

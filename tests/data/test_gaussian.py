@@ -53,11 +53,11 @@ def test_directions_are_apportioned_by_largest_remainder(weights, d, counts):
 @pytest.mark.parametrize("d", [2, 7, 30, 41, 59])
 def test_theory_is_given_the_spectrum_that_is_simulated(d):
     law = Gaussian(((0.2, 1.0, 3.0), (0.5, 0.3, 0.2)))
-    values, weights = law.realised(d).spectrum()
+    values, weights = law.at_size(d).spectrum()
     simulated = multiplicities(law, d)
     assert {v: round(w * d) for v, w in zip(values, weights, strict=True)} == simulated
     np.testing.assert_allclose(weights * d, list(simulated.values()), rtol=1e-12)
-    assert multiplicities(law.realised(d), d) == simulated
+    assert multiplicities(law.at_size(d), d) == simulated
 
 
 def test_every_weight_asks_for_whole_directions():
@@ -74,7 +74,7 @@ def test_power_law_has_mean_one_and_the_asked_exponent():
 
 def test_power_law_is_referred_to_the_size_simulated():
     law = PowerLaw(exponent=1.0)
-    np.testing.assert_array_equal(law.realised(30).spectrum()[0], law.inputs(30)["eigenvalues"])
+    np.testing.assert_array_equal(law.at_size(30).spectrum()[0], law.inputs(30)["eigenvalues"])
     assert len(law.spectrum()[0]) == 1000
     assert PowerLaw(1) == PowerLaw(1.0)
 

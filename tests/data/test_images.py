@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import simdiff
-from simdiff.config import build_problem
 from simdiff.data import Digits, Images, Patches
 from simdiff.data.points import length_ratios, prepare
+from simdiff.problems.build import build_problem
 
 KEY = jax.random.key(5)
 
@@ -138,7 +138,7 @@ BAD = {
     "no path": (lambda: Images(""), "the path of a .npy"),
     "missing file": (lambda: Images("nowhere.npy"), "an existing file"),
     "size": (lambda: Digits().sampler(100), r"sizes: got 100; allowed: 64"),
-    "size, realised": (lambda: Digits().realised(100), "this one size"),
+    "size, realised": (lambda: Digits().at_size(100), "this one size"),
     "all the same": (lambda: prepare(np.ones((5, 3)), None), "points that differ"),
 }
 

@@ -125,8 +125,8 @@ def test_sizes_have_whole_dimensions():
     assert intrinsic_dimension(0.999, 10) == 9  # a direction outside must remain
     assert intrinsic_dimension(1.0, 10) == 10
     assert intrinsic_dimension(0.01, 10) == 1
-    assert LinearManifold(0.1).realised(64).psi_D == 6 / 64
-    assert HiddenManifold(0.1, "relu", False).realised(64) == HiddenManifold(6 / 64, "relu", False)
+    assert LinearManifold(0.1).at_size(64).psi_D == 6 / 64
+    assert HiddenManifold(0.1, "relu", False).at_size(64) == HiddenManifold(6 / 64, "relu", False)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import simdiff
-from simdiff.config import build_problem
 from simdiff.data import PointMasses
+from simdiff.problems.build import build_problem
 
 
 def test_duplicates_add_their_weights():

@@ -20,19 +20,11 @@ import pytest
 from toy_problems import Mean, Path, mean_theory
 
 import simdiff
-from simdiff.collect import Memory, collect
-from simdiff.engine import (
-    compilation,
-    devices,
-    launch,
-    launch_size,
-    prepare,
-    run_trials,
-    trials,
-    use_devices,
-)
+from simdiff.api import make_study
+from simdiff.engine import batch_program as launch
+from simdiff.engine import compilation, devices, prepare, run_trials, trials, trials_per_call, use_devices
 from simdiff.errors import InputError
-from simdiff.verbs import make_study
+from simdiff.validation.study import InMemoryTrials, collect
 
 HERE = pathlib.Path(__file__).resolve()
 RIDGE = simdiff.DenoisingScoreMatching(model=simdiff.models.RandomFeatures(1.5), m=32)
@@ -50,7 +42,7 @@ def numbers(problem, wanted, seed=0, dtype="auto"):
 
 def studied():
     """The trials that a study asks for: [d, trial, value]."""
-    store = Memory()
+    store = InMemoryTrials()
     collect(make_study(Mean(), mean_theory, (20, 40), 0.02, 0.05, 0, 200, "auto"), store)
     rows = pd.concat(store.trials(Mean().digest(), d, 0) for d in (20, 40))
     return rows[["d", "trial", "value"]].to_numpy().tolist()
@@ -71,12 +63,12 @@ def on_all_devices():
         patch.setattr(trials, "batch_size", lambda problem, d: 2)
         found["shared"] = [numbers(RIDGE, range(2), dtype="float64"), trials.trial_group(RIDGE, 40).devices]
         found["exact average"] = numbers(AVERAGE, range(2), dtype="float64")
-        found["launched"] = [launch_size(RIDGE, 40), launch_size(Mean(), 40)]
+        found["launched"] = [trials_per_call(RIDGE, 40), trials_per_call(Mean(), 40)]
     found |= {"mean": numbers(Mean(), range(13)), "path": numbers(Path(), [2, 9]), "study": studied()}
     for count in (3, 1, None):
         use_devices(count)
         frame = next(iter(run_trials(Mean(), 40, 0, range(13))))
-        found[f"on {count}"] = [numbers(Mean(), range(13)), launch_size(Mean(), 40), frame["device"][0]]
+        found[f"on {count}"] = [numbers(Mean(), range(13)), trials_per_call(Mean(), 40), frame["device"][0]]
     return found
 
 
@@ -171,9 +163,9 @@ def test_cores_stay_idle_where_memory_does_not_hold_a_trial_each(monkeypatch):
     found = tuple(Mock(spec=jax.Device, platform="cpu", device_kind="toy") for _ in range(4))
     monkeypatch.setattr(devices, "in_use", lambda: found)
     monkeypatch.setattr(devices, "free_memory", lambda device: 10**6)  # of the machine: 800,000 to plan for
-    counts = {d: len(devices.at_work(Square(), d)) for d in (158, 159, 223, 224, 316, 317)}
+    counts = {d: len(devices.devices_for(Square(), d)) for d in (158, 159, 223, 224, 316, 317)}
     assert counts == {158: 4, 159: 3, 223: 2, 224: 1, 316: 1, 317: 1}
-    assert launch_size(Square(), 159) == 9
+    assert trials_per_call(Square(), 159) == 9
     devices.check_memory(Square(), 316)
     with pytest.raises(InputError, match="at most about 316 for"):
         devices.check_memory(Square(), 317)
@@ -201,10 +193,10 @@ def short_of_memory(monkeypatch, most):
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate")
         return real(kernel, keys, inputs, width)
 
-    monkeypatch.setattr(launch, "_planned", {})
-    monkeypatch.setattr(launch, "_notes", [])
-    monkeypatch.setattr(launch, "side_by_side", lambda problem, d, count: count)
-    monkeypatch.setattr(launch, "program", program)
+    monkeypatch.setattr(batch_program, "_planned", {})
+    monkeypatch.setattr(batch_program, "_notes", [])
+    monkeypatch.setattr(batch_program, "side_by_side", lambda problem, d, count: count)
+    monkeypatch.setattr(batch_program, "program", program)
     return attempts
 
 
@@ -233,7 +225,7 @@ def test_memory_that_runs_out_in_the_middle_of_a_run(monkeypatch):
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate")
         return real(metrics)
 
-    monkeypatch.setattr(launch, "to_host", to_host)
+    monkeypatch.setattr(batch_program, "to_host", to_host)
     with pytest.warns(RuntimeWarning, match="go on 4 side by side on a device instead of 8"):
         assert numbers(Mean(), range(16)) == plain
 
@@ -251,7 +243,7 @@ def test_other_failures_are_not_taken_for_it(monkeypatch):
     def program(*arguments):
         raise jax.errors.JaxRuntimeError("INTERNAL: something else")
 
-    monkeypatch.setattr(launch, "program", program)
+    monkeypatch.setattr(batch_program, "program", program)
     with pytest.raises(jax.errors.JaxRuntimeError, match="something else"):
         numbers(Mean(), range(8))
 

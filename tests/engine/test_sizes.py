@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from toy_problems import Mean
 
-from simdiff.engine import check_sizes, nudge
+from simdiff.engine import check_sizes, whole_sizes
 from simdiff.engine.sizes import APART, DEFAULT
 from simdiff.errors import InputError
 
@@ -40,24 +40,24 @@ class Ratios(Mean):
     ],
 )
 def test_sizes_are_nudged(values, sizes, expected):
-    assert nudge(Ratios(values=values), sizes) == expected
+    assert whole_sizes(Ratios(values=values), sizes) == expected
 
 
 @pytest.mark.parametrize("ratio", [0.05, 0.3, 1 / 3, 0.7, 1.1, 2.75, 8 / 7, 0.35])
 def test_products_are_whole_where_the_denominator_is_small(ratio):
-    for d in nudge(Ratios(values=(ratio,)), (100, 200, 400)):
+    for d in whole_sizes(Ratios(values=(ratio,)), (100, 200, 400)):
         assert abs(ratio * d - round(ratio * d)) < 1e-6, (ratio, d)
         assert Fraction(ratio).limit_denominator(100).denominator <= 20
 
 
 def test_no_size_moves_by_more_than_15_per_cent():
-    for d, moved in zip((20, 50, 100), nudge(Ratios(values=(0.137, 0.61)), (20, 50, 100)), strict=True):
+    for d, moved in zip((20, 50, 100), whole_sizes(Ratios(values=(0.137, 0.61)), (20, 50, 100)), strict=True):
         assert abs(moved - d) <= 0.15 * d
 
 
 def test_as_many_ratios_as_can_be_are_whole():
     """Multiples of 60 are out of reach of 100, so one of the three gives way."""
-    (d, _) = nudge(Ratios(values=(1 / 3, 1 / 4, 1 / 5)), (100, 180))
+    (d, _) = whole_sizes(Ratios(values=(1 / 3, 1 / 4, 1 / 5)), (100, 180))
     assert sum(abs(r * d - round(r * d)) < 1e-9 for r in (1 / 3, 1 / 4, 1 / 5)) == 2
 
 

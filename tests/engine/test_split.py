@@ -21,22 +21,22 @@ from test_devices import HURRY, Square
 from toy_problems import Mean
 
 import simdiff
+from simdiff.engine import batch_program as launch
 from simdiff.engine import (
     compilation,
     devices,
     groups,
-    launch,
-    launch_size,
     run_trials,
     sharding,
     trial_keys,
     trials,
+    trials_per_call,
 )
+from simdiff.engine.column_shares import ColumnShares
 from simdiff.engine.groups import Group
 from simdiff.errors import InputError
 from simdiff.problem import SHARED_AXIS
-from simdiff.problems.column_shares import ColumnShares
-from simdiff.problems.split_solve import solve_split
+from simdiff.problems.denoising.split_solve import solve_split
 
 HERE = pathlib.Path(__file__).resolve()
 FEATURES = simdiff.models.RandomFeatures(5.0)
@@ -105,12 +105,12 @@ def on_eight_devices():
     found["kinked"] = [[temporaries(problem, 1), temporaries(problem, 8)] for problem in KINKED]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | HURRY)
-        patch.setattr(devices, "room", lambda _: problem.split_memory(40, 2))
+        patch.setattr(devices, "usable_memory", lambda _: problem.split_memory(40, 2))
         for name, problem in CASES.items():
             batch = BATCHES.get(name, 1)
             patch.setattr(trials, "batch_size", lambda problem, d, batch=batch: batch)
             group = trials.trial_group(problem, 40)
-            found[f"plan {batch}"] = [group.devices, group.split, launch_size(problem, 40)]
+            found[f"plan {batch}"] = [group.devices, group.split, trials_per_call(problem, 40)]
             found[name] = numbers(problem)
     found["memory ran out"] = memory_runs_out(CASES["few rows"])
     return found
@@ -129,7 +129,7 @@ def memory_runs_out(problem):
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(record=True) as caught:
         patch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | HURRY)
         patch.setattr(devices, "_fewest", {})
-        patch.setattr(launch, "program", program)
+        patch.setattr(batch_program, "program", program)
         found = numbers(problem)
     return {"numbers": found, "tried": tried, "said": [str(warning.message) for warning in caught]}
 
@@ -242,19 +242,19 @@ def test_a_trial_is_split_only_where_it_must_be(four):
         Group(4, split=True),
     ]
     assert groups.group(Divisible(), 316, 1) == Group()
-    assert [launch_size(Divisible(), d) for d in (316, 317, 448)] == [8, 8, 8]
+    assert [trials_per_call(Divisible(), d) for d in (316, 317, 448)] == [8, 8, 8]
 
 
 def test_what_was_planned_holds_while_trials_take_memory(four, monkeypatch):
     devices.check_memory(Divisible(), 300)
-    monkeypatch.setattr(devices, "room", lambda _: 400_000)
+    monkeypatch.setattr(devices, "usable_memory", lambda _: 400_000)
     assert devices.fewest_devices(Divisible(), 300) == 1
     assert devices.fewest_devices(Divisible(), 299) == 2
 
 
 def test_a_run_is_not_refused_half_way(four, monkeypatch):
     devices.check_memory(Square(), 300)
-    monkeypatch.setattr(devices, "room", lambda _: 400_000)
+    monkeypatch.setattr(devices, "usable_memory", lambda _: 400_000)
     devices.check_memory(Square(), 300)
     devices.check_memory(Square(), 300, split=False)
     with pytest.raises(InputError, match="got 299"):

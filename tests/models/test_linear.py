@@ -5,8 +5,8 @@ import math
 import pytest
 
 import simdiff
-from simdiff.config import build_problem
 from simdiff.models import Linear, RandomFeatures
+from simdiff.problems.build import build_problem
 from simdiff.trainers import GradientFlow, Optax, Ridge
 
 
@@ -19,7 +19,7 @@ def test_it_is_built_from_a_configuration():
     case = build_problem({"model": {"type": "Linear", "bias": True}, "m": "inf"})
     assert case.model == Linear(bias=True)
     assert case.describe()["model"] == {"type": "Linear", "bias": True}
-    assert case.realised(50).model == case.model
+    assert case.at_size(50).model == case.model
     assert case.counts(50) == (100, 50)
     assert set(case.ratios()) == {"psi_n", "data.spectrum weight 0"}
     assert case.digest() != build_problem({"model": {"type": "Linear"}, "m": "inf"}).digest()

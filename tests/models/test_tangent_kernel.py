@@ -9,7 +9,7 @@ import pytest
 
 import simdiff
 from simdiff.models import LazyNetwork, WideNetwork
-from simdiff.models.wide_network import Network
+from simdiff.models.ensemble.wide_network import Network
 
 SPAN = np.array([0.01, 1.0])
 RNG = np.random.default_rng(5)

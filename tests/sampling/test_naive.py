@@ -7,11 +7,11 @@ import pytest
 from scipy.interpolate import make_interp_spline
 
 from simdiff.data import PointMasses
-from simdiff.proxy import posterior
 from simdiff.sampling import VarianceExploding, VariancePreserving, flow_steps, naive_samples
 from simdiff.sampling.naive import drawn_point
 from simdiff.sampling.observables import squared_distance
-from simdiff.theory.naive_dynamics import effective_samples, gaussian
+from simdiff.sampling.proxy import posterior
+from simdiff.theory.ensemble.naive_dynamics import effective_samples, gaussian
 
 LINE = PointMasses([-1.0, 0.0, 1.0])
 SQUARE = PointMasses([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])

@@ -11,7 +11,7 @@ from theory_points import make
 
 from simdiff import InputError
 from simdiff.theory import evaluate, evaluate_many, load, names
-from simdiff.theory.gaussian_equivalence import predict
+from simdiff.theory.denoising.gaussian_equivalence import predict
 
 PROBLEM = make(1.0, 2.0, 3, 0.1, 1e-3)
 TIMED = types.SimpleNamespace(metrics=PROBLEM.metrics, times=(1.0, 10.0, 100.0), default_theory=None)

@@ -1,0 +1,149 @@
+"""The three verbs of the library: predict, simulate, validate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from simdiff import engine
+from simdiff.errors import InputError, check_integer
+from simdiff.problem import Problem
+from simdiff.theory import evaluate, load
+from simdiff.validation import Rule, Verdict, judge_table
+from simdiff.validation.study import InMemoryTrials, Progress, Study, collect
+
+TheorySpec = str | Callable[[Problem], Mapping[str, Any]] | None
+
+
+def predict(problem: Problem, theory: TheorySpec = None, d: int | None = None) -> dict[str, Any]:
+    """What the theory says: {metric: float, or array over `problem.times`}.
+
+    Args:
+        problem: the problem.
+        theory: a built-in name, an import path "package.module:name", a callable problem -> mapping, or
+            None for the problem's own.
+        d: evaluate at the ratios that size d really has after rounding; None: at the nominal ones.
+
+    Raises:
+        InputError: no such theory, or one that does not cover this problem.
+    """
+    check_problem(problem)
+    at = problem if d is None else problem.at_size(check_integer("d", d, least=1))
+    return evaluate(load(theory, problem), at)
+
+
+def simulate(
+    problem: Problem, d: int | None = None, trials: int = 8, seed: int = 0, dtype: str = "auto"
+) -> pd.DataFrame:
+    """Run Monte-Carlo trials: one row a trial (and time), metrics as columns.
+
+    A trial's numbers depend on (problem, d, seed, trial index) alone.
+
+    Args:
+        problem: the problem.
+        d: the size; None: the only one that the data have, else 200.
+        trials: how many; trial i is the same whatever this number.
+        seed: an integer from 0 to 2^32 - 1.
+        dtype: "float32", "mixed", "float64", or "auto", the fastest that is accurate enough.
+
+    Raises:
+        InputError: a bad argument, or more memory needed than there is, before anything is computed.
+    """
+    check_problem(problem)
+    only = problem.only_size
+    d = (200 if only is None else only) if d is None else check_integer("d", d, least=1)
+    if only is not None and d != only:
+        raise InputError("d", d, f"{only}", "the data have this one size")
+    check_integer("trials", trials, least=1)
+    frames = engine.run_trials(problem, d, engine.check_seed(seed), range(trials), dtype)
+    return pd.concat(frames, ignore_index=True)
+
+
+def validate(
+    problem: Problem,
+    theory: TheorySpec = None,
+    sizes: Sequence[int] | None = None,
+    precision: float = 0.005,
+    alpha: float = 0.05,
+    seed: int = 0,
+    max_trials: int = 512,
+    dtype: str = "auto",
+    progress: Progress | None = None,
+) -> Verdict:
+    """Test a theory against the limit extrapolated from simulations at several sizes.
+
+    Trials are added until every metric's limit is known to `precision` (relative half width of its 95%
+    confidence interval) or `max_trials` at a size are spent; the decision looks at standard errors only.
+    Data that have one size only are compared with theory at that size, without extrapolation.
+
+    Args:
+        problem: the problem.
+        theory: as for `predict`.
+        sizes: two or more; None: 100, 200, 400, or the only one that the data have.
+        precision: relative half width of the limits' 95% confidence intervals.
+        alpha: chance of rejecting a correct theory, over all metrics.
+        seed: an integer from 0 to 2^32 - 1.
+        max_trials: most trials at one size.
+        dtype: as for `simulate`.
+        progress: called after every batch with (d, trials finished, trials wanted).
+
+    Returns:
+        A `Verdict`: `.agree` is True, False or None (precision not reached); `.table` has a row a metric.
+
+    Raises:
+        InputError: a bad argument, before anything is computed.
+    """
+    study = make_study(problem, theory, sizes, precision, alpha, seed, max_trials, dtype)
+    return judge_table(collect(study, InMemoryTrials(), progress), study.rule)
+
+
+def make_study(
+    problem: Problem,
+    theory: TheorySpec,
+    sizes: Sequence[int] | None,
+    precision: float,
+    alpha: float,
+    seed: int,
+    max_trials: int,
+    dtype: str,
+    facts: Mapping[str, Any] | None = None,
+    *,
+    here: bool = True,
+) -> Study:
+    """Check everything that can be checked before the first trial.
+
+    `here`: trials will run on this machine, whose memory must suffice.
+    """
+    check_problem(problem)
+    rounded = engine.whole_sizes(problem, sizes)
+    if len(set(rounded)) < len(rounded):
+        raise InputError(
+            "sizes", list(sizes or ()), "sizes farther apart", f"they become {rounded} for whole n and p"
+        )
+    pilot = min(12, check_integer("max_trials", max_trials, least=4))
+    rule = Rule(
+        precision=precision,
+        alpha=alpha,
+        sizes=rounded,
+        min_trials=pilot,
+        max_trials=max_trials,
+        batch=1,
+        extrapolate=problem.only_size is None,
+    )
+    for d in rounded if here else ():
+        engine.check_memory(problem, d)
+    problem.kernel(rounded[-1], dtype)
+    chosen = load(theory, problem) if theory is not None or problem.default_theory is not None else None
+    study = Study(problem, chosen, rounded, rule, engine.check_seed(seed), dtype, facts or {})
+    _ = study.predictions
+    return study
+
+
+def check_problem(problem: Any) -> None:
+    """Raise `InputError` unless it is a problem with metrics."""
+    if not isinstance(problem, Problem):
+        raise InputError("problem", problem, "an instance of a simdiff.Problem")
+    if not problem.metrics:
+        raise InputError(f"{type(problem).__name__}.metrics", (), "one Metric or more")

@@ -1,0 +1,159 @@
+"""The command line: reads the words typed, has them composed, calls `commands` or `cluster`.
+
+All points of a sweep are composed, built and checked before anything is computed, so a mistake costs one
+line of text and exit status 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import logging
+import os
+import shlex
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from simdiff.cli import cluster, commands
+from simdiff.cli.compose import GROUPS, experiment_notes, make_plan, options
+from simdiff.errors import InputError, check_choice
+
+_OVERRIDES = """\
+overrides, with their defaults:
+  psi_n=2  t=0.1  m=1          samples per dimension, diffusion time, noise draws a sample (or m=inf)
+  data=gaussian                data.spectrum='[[0.5,1.5],[0.5,0.5]]' has these eigenvalues and weights
+                               (isotropic without); data=power_law data.exponent=1
+  data=linear_manifold         data.psi_D=0.5 data.isometric=false
+  data=hidden_manifold         data.psi_D=0.5 data.nonlinearity=tanh data.centred=true
+  data=digits                  or patches, or images data.path=FILE (.npy, .npz, IDX); data.components=40
+  model=random_features        or linear (model.bias=false), eps = W x + b
+  model.psi_p=4                features per dimension
+  model.activation=tanh        a name, or package.module:function
+  trainer=ridge                trainer.ridge=1e-3; or trainer=optax trainer.name=adam trainer.steps=1000
+  trainer=gradient_flow        trainer.times=[1,10,100] trainer.ridge=0
+  problem=denoising            or package.module:Class, whose constructor arguments are set the same way
+  problem=linear_sampling      a chain of linear denoisers: psi_n=4 trainer=none (or ridge, gradient_flow)
+                               schedule=exact (or ddpm, reverse_sde, probability_flow) bias=false kl=true
+  problem=ensemble_sampling    models of a few points trained on P draws, and their samples: P=512
+                               data=point_masses data.points=line (square, hexagon, a list, a file)
+                               model=gaussian_features (fourier_features, lazy_network, wide_network)
+                               schedule=variance_preserving (variance_exploding, square_root)
+  theory=                      a name or package.module:name; left out, the problem's own
+  sizes=[100,200,400]          values of d from which the limit is extrapolated
+  precision=0.005  alpha=0.05  half width of the limit's 95% interval; chance to reject a correct theory
+  max_trials=512  seed=0       at one size of one point
+  dtype=auto                   or float32, mixed, float64
+  devices=null                 devices that share the trials; null: all GPUs, or all cores of a CPU
+  compilation_cache=auto       where compiled programs are kept: $JAX_COMPILATION_CACHE_DIR or, without,
+                               ~/.cache/simdiff; or off, or a folder
+  launcher=basic               where points run: in this process; launcher=joblib or local launcher.jobs=2:
+                               in so many processes here; launcher=slurm: in the jobs of a SLURM array,
+                               launcher.jobs=16 launcher.timeout_min=240 launcher.partition=NAME
+                               launcher.cpus_per_task=4 launcher.gpus_per_node=1 launcher.mem_gb=32
+  out=runs/NAME                the folder of the run: report.md, summary.csv, figures/, trials/, ...
+  figure.kind=curves           or maps (figure.x=psi_n figure.y=model.psi_p) or none
+  figure.spectrum=true         also the spectrum of the feature Gram matrix at every point
+  figure.density.models=100    of ensemble_sampling: densities of what models generate, beside theory
+  figure.complexity.threshold=0.1   also the least psi_n that reaches it along figure.x, by theory
+  experiment=NAME              a prepared sweep; overrides besides it win
+With -m, comma-separated values are swept over, in all combinations. "simdiff list" shows all names.
+
+examples:
+  simdiff run experiment=gaussian_learning_curve
+  simdiff run -m model.psi_p=0.5,1,2,4 m=1,4,inf precision=0.01
+  simdiff predict -m psi_n=0.5,1,2,4,8 trainer.ridge=1e-4
+  simdiff report experiment=gaussian_learning_curve
+  simdiff run experiment=gaussian_learning_curve launcher=slurm launcher.jobs=32
+
+A run that was interrupted goes on where it was when the same command is given again.
+Exit status: 0 done, 1 a job left trials undone, 2 bad input, 130 interrupted.
+"""
+
+_COMMANDS = {
+    "run": "simulate, compare with theory, and write tables, verdicts and figures to the run folder",
+    "predict": "print what the theory says; nothing is simulated",
+    "report": "write the report of a run folder again, also while the run goes on",
+    "list": "name experiments, data, models, activations, trainers, problems and theories",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of `simdiff`; returns the exit status."""
+    logging.getLogger("jax").setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _one_line_warning
+            status = _dispatch(list(sys.argv[1:] if argv is None else argv))
+            sys.stdout.flush()
+            return status
+    except InputError as error:
+        _say(str(error))
+        return 2
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        _say("interrupted; the same command goes on from here")
+        return 130
+    except BrokenPipeError:  # whoever read our output has gone, as in `simdiff list | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _say(text: str) -> None:
+    print("simdiff:", " ".join(text.split()), file=sys.stderr)
+
+
+def _one_line_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    _say(f"warning: {message}")
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one line, like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what `main` prints."""
+        raise InputError("command line", message, "COMMAND [-m] [name=value ...]", "see simdiff --help")
+
+
+def _parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    about = "Checks asymptotic theory of diffusion-model learning against finite-size training."
+    after = "simdiff COMMAND --help lists the overrides and gives examples."
+    parser = _Parser("simdiff", description=about, epilog=after, formatter_class=raw)
+    parser.add_argument("--version", action="version", version=importlib.metadata.version("simdiff"))
+    kinds = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    for name, text in _COMMANDS.items():
+        sub = kinds.add_parser(name, help=text, description=text, formatter_class=raw)
+        if name != "list":
+            sub.epilog = _OVERRIDES
+            sub.usage = f"simdiff {name} [-h] [-m] [name=value ...]"
+            sub.add_argument("-m", "--multirun", action="store_true", help="sweep comma-separated values")
+            sub.add_argument("overrides", nargs="*", metavar="name=value", help="overrides")
+    return parser
+
+
+def _dispatch(argv: list[str]) -> int:
+    parser = _parser()
+    command = next((word for word in argv if not word.startswith("-")), None)
+    if command is not None:
+        check_choice("command", command, _COMMANDS)
+    arguments, extra = parser.parse_known_args(argv)
+    # argparse takes one unbroken run of positionals: overrides after a flag come back as `extra`.
+    simple = arguments.command in (None, "list")
+    refused = [word for word in extra if simple or word.startswith("-")]
+    if refused:
+        allowed = "--help" if simple else "name=value overrides, -m and --help"
+        raise InputError("command line", " ".join(refused), allowed)
+    if arguments.command is None:
+        parser.print_help()
+        return 0
+    if arguments.command == "list":
+        commands.list_all({group: options(group) for group in GROUPS}, experiment_notes())
+        return 0
+    words = ([*arguments.overrides, *extra], arguments.multirun, shlex.join(["simdiff", *argv]))
+    plan = make_plan(*words)
+    if arguments.command == "run" and plan.launcher["type"] != "basic":
+        return cluster.run(plan, words)
+    getattr(commands, arguments.command)(plan)
+    return 0

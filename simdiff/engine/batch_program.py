@@ -1,0 +1,108 @@
+"""One batch of trials on every device in use; where memory runs out, fewer side by side or split further."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import jax
+import numpy as np
+
+from simdiff.engine.compilation import program, to_host
+from simdiff.engine.devices import (
+    describe,
+    devices_for,
+    largest_divisor,
+    largest_size,
+    side_by_side,
+    split_further,
+)
+from simdiff.engine.groups import ONE_DEVICE, Group
+from simdiff.engine.sharding import copied, split
+from simdiff.errors import InputError
+from simdiff.problem import Inputs, Problem
+
+_planned: dict[tuple, int] = {}
+"""Trials side by side on a device, by kernel, trials on a device and devices. Kept, so that a program
+compiled ahead is the one that runs, and so that memory runs out once only."""
+
+
+_notes: list[str] = []
+
+
+def memory_notes() -> tuple[str, ...]:
+    """A sentence each time that memory ran out in this process: how trials went on."""
+    return tuple(_notes)
+
+
+class Replanned(Exception):
+    """Memory ran out, and trials are planned for more devices now: a new `BatchProgram` is needed."""
+
+
+class BatchProgram:
+    """`launch(keys, inputs)` is a NumPy array a metric: the trials of `keys` of one problem at one size."""
+
+    def __init__(self, problem: Problem, d: int, dtype: str, size: int, group: Group = ONE_DEVICE) -> None:
+        """`size` trials at a time, each on a group of devices."""
+        self.devices = devices_for(problem, d)
+        self._problem, self._d, self._group = problem, d, group
+        self._kernel = group.kernel(problem.kernel(d, dtype)[0])
+        self._count = size * group.devices // len(self.devices)
+        self._plan = (self._kernel, self._count, self.devices)
+        if self._plan not in _planned:
+            _planned[self._plan] = 1 if group.split else side_by_side(problem, d, self._count)
+
+    def compile(self, keys: jax.Array, inputs: Inputs) -> None:
+        """Compile the program of such arguments; cheap when that has been done. Raises as a call does."""
+        arguments = self.placed(keys, inputs)
+        self._with_less_memory(lambda: self._program(*arguments))
+
+    def __call__(self, keys: jax.Array, inputs: Inputs) -> dict[str, np.ndarray]:
+        """Run.
+
+        Raises:
+            InputError: memory runs out with one trial at a time.
+            Replanned: it does, but more devices than so far can split a trial.
+        """
+        arguments = self.placed(keys, inputs)
+        return self._with_less_memory(lambda: to_host(self._program(*arguments)(*arguments)))
+
+    def placed(self, keys: jax.Array, inputs: Inputs) -> tuple[jax.Array, Inputs]:
+        """Keys split over the devices, inputs on each; what is there already is not moved."""
+        group = self._group.devices
+        return split(keys, self.devices, group), copied(inputs, self.devices, group)
+
+    def _program(self, keys: jax.Array, inputs: Inputs) -> Callable:
+        return program(self._kernel, keys, inputs, _planned[self._plan])
+
+    def _with_less_memory(self, action: Callable[[], Any]) -> Any:
+        """The action, again with fewer trials side by side each time that memory runs out."""
+        while True:
+            try:
+                return action()
+            except jax.errors.JaxRuntimeError as error:
+                if "RESOURCE_EXHAUSTED" not in str(error):
+                    raise
+                self._narrow(error)
+
+    def _narrow(self, error: Exception) -> None:
+        before = _planned[self._plan]
+        if before == 1:
+            self._split_further(error)
+        _planned[self._plan] = largest_divisor(self._count, before // 2)
+        self._note(f"{_planned[self._plan]} side by side on a device instead of {before}")
+
+    def _split_further(self, error: Exception) -> NoReturn:
+        parts = self._group.devices if self._group.split else 1
+        if split_further(self._problem, self._d, parts):
+            self._note(f"split over more devices than {parts}")
+            raise Replanned from error
+        half = self._problem.split_memory(self._d, parts) / 2
+        allowed = largest_size(self._problem, self._d, half, parts)
+        hint = f"memory ran out with one trial at a time on {describe(self.devices)}"
+        raise InputError("sizes", self._d, allowed, hint) from error
+
+    def _note(self, change: str) -> None:
+        _notes.append(f"memory ran out on {describe(self.devices)}: trials at d = {self._d} go on {change}")
+        warnings.warn(_notes[-1], RuntimeWarning, stacklevel=2)

@@ -1,0 +1,1 @@
+"""Score networks of denoising score matching."""

@@ -1,0 +1,58 @@
+"""The random-feature score network s_A(x) = (A / sqrt p) rho(W x / sqrt d), W fixed and Gaussian.
+
+Source: George, Veiga, Macris, arXiv 2502.00336. Trials work with B = sqrt(h) A / sqrt(p), which
+makes training a ridge regression of -z on the features.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from simdiff.engine.random_numbers import normal_rows
+from simdiff.errors import check_number
+from simdiff.functions.activations import Activation
+from simdiff.functions.activations import activation as as_activation
+
+
+@dataclasses.dataclass(frozen=True, init=False)
+class RandomFeatures:
+    """p = psi_p d random features with the given activation.
+
+    Args:
+        psi_p: features per dimension, > 0.
+        activation: a built-in name, an import path "package.module:name", or a function of one
+            array in JAX operations.
+    """
+
+    psi_p: float
+    activation: Activation
+
+    def __init__(self, psi_p: float, activation: str | Callable | Activation = "tanh") -> None:
+        object.__setattr__(self, "psi_p", check_number("model.psi_p", psi_p, above=0))
+        object.__setattr__(self, "activation", as_activation(activation))
+
+    def width(self, d: int) -> int:
+        """p at size d: rounded, at least 1."""
+        return max(1, round(self.psi_p * d))
+
+    def at_size(self, d: int) -> RandomFeatures:
+        """psi_p = p / d for the whole number p."""
+        return dataclasses.replace(self, psi_p=self.width(d) / d)
+
+    def ratios(self) -> Mapping[str, float]:
+        """p should be a whole number."""
+        return {"model.psi_p": self.psi_p}
+
+
+def first_layer(key: Array, index: Int[Array, " p"], d: int) -> Float[Array, "p d"]:
+    """The given rows of W, iid N(0, I_d), in float32."""
+    return normal_rows(key, index, d)
+
+
+def features(rho: Activation, weights: Float[Array, "p d"], x: Float[Array, "r d"]) -> Float[Array, "r p"]:
+    """rho(W x / sqrt d)."""
+    return rho.fn(x @ weights.T / jnp.sqrt(jnp.asarray(weights.shape[1], weights.dtype)))

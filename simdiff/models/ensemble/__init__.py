@@ -1,0 +1,1 @@
+"""Models of point sets at all times, whose ensembles are sampled."""

@@ -1,0 +1,1 @@
+"""What parts of problems have in common: loading by import path, building from plain values."""

@@ -1,0 +1,73 @@
+"""A trial with exact gradient flow: all training times from one eigendecomposition, the smaller of two."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from simdiff.engine.full_precision import full_precision
+from simdiff.engine.symmetric_products import symmetric_product
+from simdiff.problems.denoising.evaluators import evaluator_of
+from simdiff.problems.denoising.program import Setup, TrialProgram
+from simdiff.problems.denoising.training_path import TrainingPath
+from simdiff.trainers.gradient_flow import flow_filter
+
+
+@dataclasses.dataclass(frozen=True)
+class FlowKernel:
+    """key, inputs -> metrics with an axis of times; inputs: n, p, m, a, h, ridge, times and the data's."""
+
+    program: TrialProgram
+
+    @property
+    def runs_long(self) -> bool:
+        """See `Kernel`."""
+        return self.program.runs_long
+
+    def shared(self, devices: int) -> FlowKernel:
+        """The kernel that each of so many devices runs; see `Problem.shares_rows`."""
+        return FlowKernel(self.program.shared(devices))
+
+    @full_precision
+    def __call__(self, key: Array, inputs: dict[str, Any]) -> dict[str, Array]:
+        """Decompose, then measure along the path."""
+        setup = self.program.setup(key, inputs)
+        decompose = self._dual if self.program.shape.dual_rows else self._primal
+        path, train = decompose(setup, inputs["times"], inputs["ridge"])
+        metrics = {
+            "train": train,
+            "memorization": train if self.program.shape.exact_noise else self._memorization(setup, path),
+            "objective": train + inputs["ridge"] * path.squared_norm() / self.program.shape.d,
+        }
+        return self.program.chosen(metrics | evaluator_of(self.program, setup).errors_along(path))
+
+    def _primal(self, setup: Setup, times: Array, ridge: Array) -> tuple[TrainingPath, Array]:
+        normal, solve = self.program.normal(setup), self.program.arithmetic.solve
+        eigenvalues, vectors = jnp.linalg.eigh(normal.u.astype(solve))
+        left = vectors.T @ normal.v.astype(solve)
+        phi, _ = flow_filter(eigenvalues, times, ridge)
+        power = jnp.sum(left**2, axis=1) / self.program.shape.d
+        kept = jnp.maximum(eigenvalues, 0.0)[:, None] * phi
+        train = normal.zz - power @ (phi * (2 - kept))
+        return TrainingPath(left, vectors.T, phi), train.astype(jnp.float64)
+
+    def _dual(self, setup: Setup, times: Array, ridge: Array) -> tuple[TrainingPath, Array]:
+        """Residuals are (1 - x phi) times the targets, mode by mode: no cancellation at a tiny error."""
+        solve, shape = self.program.arithmetic.solve, self.program.shape
+        f, z = self.program.training_rows(setup, jnp.arange(shape.dual_rows))
+        count = (setup.pairs.n * setup.pairs.m).astype(solve)
+        kernel = symmetric_product(f.T).astype(solve) / count
+        eigenvalues, vectors = jnp.linalg.eigh(kernel)
+        targets = vectors.T @ z.astype(solve)
+        phi, left_over = flow_filter(eigenvalues, times, ridge)
+        train = jnp.sum(targets**2, axis=1) @ left_over**2 / (count * shape.d)
+        path = TrainingPath(targets / count, vectors.T @ f.astype(solve), phi)
+        return path, train.astype(jnp.float64)
+
+    def _memorization(self, setup: Setup, path: TrainingPath) -> Array:
+        normal = self.program.accumulate(*self.program.memorization_rows(setup))
+        share = jnp.full(self.program.shape.d, 1.0 / self.program.shape.d)
+        return path.quadratic(normal.u, normal.v, normal.zz, share)

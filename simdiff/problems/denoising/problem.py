@@ -1,0 +1,287 @@
+"""Denoising score matching at one noise level with a random-feature or a linear score network.
+
+Sources: George, Veiga, Macris, arXiv 2502.00336, for m = 1 and m = infinity; any m between. Merger, Goldt,
+arXiv 2505.24769, for linear denoisers at m = infinity.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from simdiff.data import DataLaw, Gaussian, HiddenManifold
+from simdiff.engine.column_shares import ALL_COLUMNS, ColumnShares
+from simdiff.engine.padding import block_rows, bucket, power_of_two
+from simdiff.errors import InputError, check_number, check_type
+from simdiff.models import Linear, RandomFeatures
+from simdiff.problem import Kernel, Metric, Problem
+from simdiff.problems.denoising.arithmetic import Arithmetic, choose
+from simdiff.problems.denoising.feature_map import FeatureMap
+from simdiff.problems.denoising.flow_kernel import FlowKernel
+from simdiff.problems.denoising.linear_map import LinearMap
+from simdiff.problems.denoising.optax_kernel import OptaxKernel
+from simdiff.problems.denoising.output_channel import nodes_for
+from simdiff.problems.denoising.program import TrialProgram
+from simdiff.problems.denoising.random_feature_map import RandomFeatureMap
+from simdiff.problems.denoising.ridge_kernel import RidgeKernel
+from simdiff.problems.denoising.shape import Shape
+from simdiff.problems.denoising.stability import check_step
+from simdiff.trainers import GradientFlow, Optax, Ridge
+
+_ERRORS = (
+    Metric("test", "test error, DSM loss on fresh data"),
+    Metric("train", "train error, without the ridge term"),
+    Metric("score", "score error on fresh data"),
+    Metric("memorization", "error at training samples with fresh noise"),
+    Metric("objective", "minimised loss, ridge term included"),
+)
+_STORED_SAMPLES_BYTES = 2**27
+_MOST_ROWS = 2**31 - 1
+_SMALL_BLOCK = 256
+"""Rows a block of the exact noise average, which holds several arrays of that many rows."""
+_QUADRATURE_BYTES = 2**22
+_KINKED_BYTES = 5 * 2**23
+"""At the nodes of a tile of the exact noise average: where rho is smooth; for each panel between kinks."""
+_KINKED_ENTRIES = 2**11
+"""At the nodes of one feature's averages over fresh data, for each kink."""
+
+
+@dataclasses.dataclass(frozen=True)
+class DenoisingScoreMatching(Problem):
+    """Train s_A on n = psi_n d samples with m noise draws each, at time t.
+
+    Forward process x_t = a x + sqrt(h) z with a = e^-t, h = 1 - e^-2t. All metrics are per dimension:
+    ``test`` (1/d) E ||sqrt(h) s_A(x_t) + z||^2 on fresh x and z; ``train`` the same average over the
+    n m training pairs, without the ridge term; ``score`` (1/d) E ||s_A - grad log P_t||^2 on fresh
+    x_t, so that test = h score + floor; ``memorization`` the test error at training samples with
+    fresh noise; ``objective`` the minimised loss, ridge term included. With data on a manifold also
+    ``floor``, the least test error of any function, (1/d) E ||z - E[z | x_t]||^2; on a linear manifold
+    with psi_D < 1 also ``test_parallel`` and ``test_orthogonal``, the test error a dimension inside and
+    outside of it: test = psi_D test_parallel + (1 - psi_D) test_orthogonal.
+
+    Args:
+        data: the law of x.
+        model: the score network: `RandomFeatures`, whose second layer is trained, or `Linear`.
+        trainer: how it is trained.
+        psi_n: samples per dimension, > 0.
+        m: noise draws a sample, an integer >= 1 or math.inf (exact noise average, no draws).
+        t: time, > 0.
+    """
+
+    data: DataLaw = dataclasses.field(default_factory=Gaussian)
+    model: RandomFeatures | Linear = dataclasses.field(default_factory=lambda: RandomFeatures(4.0))
+    trainer: Ridge | GradientFlow | Optax = dataclasses.field(default_factory=lambda: Ridge(1e-3))
+    psi_n: float = 2.0
+    m: float = 1
+    t: float = 0.1
+
+    name: ClassVar[str] = "denoising"
+
+    def __post_init__(self) -> None:
+        check_type("data", self.data, DataLaw)
+        check_type("model", self.model, (RandomFeatures, Linear))
+        check_type("trainer", self.trainer, (Ridge, GradientFlow, Optax))
+        object.__setattr__(self, "psi_n", check_number("psi_n", self.psi_n, above=0))
+        object.__setattr__(self, "t", check_number("t", self.t, above=0))
+        object.__setattr__(self, "m", check_draws(self.m))
+        if self.data.only_size is not None:
+            self.data.check_samples(self.counts(self.data.only_size)[0])
+        _check_noise(self.trainer, self.m)
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:  # type: ignore[override]
+        """Five errors; the Bayes floor where trials differ in it; the parts of the test error."""
+        found = [metric for metric in _ERRORS if metric.name != "score" or knows_score(self.data)]
+        if self.data.random_frame and knows_score(self.data):
+            found.append(Metric("floor", "Bayes floor of the test error at the trial's own manifold"))
+        if self.data.has_flat_directions:
+            found.append(Metric("test_parallel", "test error a dimension inside the data's subspace"))
+            found.append(Metric("test_orthogonal", "test error a dimension outside the data's subspace"))
+        if isinstance(self.data, HiddenManifold):
+            found.append(Metric("unconverged", "test points without a score, left out", compare=False))
+        return tuple(found)
+
+    @property
+    def default_theory(self) -> str | None:
+        """Theory knows the exact minimiser, and flow or descent towards it."""
+        if isinstance(self.trainer, Optax) and not self.trainer.step > 0:
+            return None
+        if isinstance(self.model, Linear):
+            return "linear_denoiser"
+        return "gaussian_equivalence" if isinstance(self.trainer, Ridge) else "gradient_flow"
+
+    @property
+    def times(self) -> tuple[float, ...] | None:
+        """Recorded times or steps of a gradient trainer; None for the exact minimiser."""
+        return getattr(self.trainer, "times", None)
+
+    def at_size(self, d: int) -> DenoisingScoreMatching:
+        """psi_n, psi_p and the spectrum as they come out at size d."""
+        n, _ = self.counts(d)
+        model = self.model.at_size(d)
+        return dataclasses.replace(self, data=self.data.at_size(d), model=model, psi_n=n / d)
+
+    def counts(self, d: int) -> tuple[int, int]:
+        """(n, p) at size d: rounded, at least 1."""
+        return max(1, round(self.psi_n * d)), self.model.width(d)
+
+    def ratios(self) -> Mapping[str, float]:
+        """n, p and the data law's multiplicities should be integers."""
+        return {"psi_n": self.psi_n, **self.model.ratios(), **self.data.ratios()}
+
+    def arithmetic(self, dtype: str = "auto") -> str:
+        """The precision that this ridge or time needs; optax solves nothing, so float32 will do."""
+        return self._arithmetic(dtype).name
+
+    @property
+    def _network(self) -> FeatureMap:
+        if isinstance(self.model, Linear):
+            return LinearMap(self.model.bias)
+        return RandomFeatureMap(self.model.activation)
+
+    def _arithmetic(self, dtype: str) -> Arithmetic:
+        if isinstance(self.trainer, Optax):
+            return choose(dtype, math.inf)
+        if isinstance(self.trainer, GradientFlow):  # a flow of length tau resolves eigenvalues above 1/tau
+            return choose(dtype, self.trainer.ridge + 1.0 / self.trainer.times[-1])
+        return choose(dtype, self.trainer.ridge)
+
+    def kernel(self, d: int, dtype: str = "auto") -> tuple[Kernel, dict[str, Any]]:
+        """A program shared by all ratios in a shape bucket, all ridges, times t and spectra."""
+        program, inputs = self.trial_program(d, dtype)
+        if isinstance(self.trainer, Ridge):
+            return RidgeKernel(program), inputs
+        if isinstance(self.trainer, GradientFlow):
+            return FlowKernel(program), inputs | {"times": np.asarray(self.trainer.times)}
+        check_step(self, d)
+        return OptaxKernel(program, dataclasses.replace(self.trainer, ridge=0.0)), inputs
+
+    def trial_program(self, d: int, dtype: str) -> tuple[TrialProgram, dict[str, Any]]:
+        """The part of a kernel that draws samples, noise and features, and its inputs."""
+        program = TrialProgram(
+            self._shape(d),
+            self.data.sampler(d),
+            self._network,
+            self._arithmetic(dtype),
+            tuple(metric.name for metric in self.metrics),
+        )
+        n, p = self.counts(d)
+        draws = 1 if math.isinf(self.m) else int(self.m)
+        a = math.exp(-self.t)
+        inputs = {
+            "n": np.int32(n),
+            "p": np.int32(p),
+            "m": np.int32(draws),
+            "a": np.float64(a),
+            "h": np.float64(-math.expm1(-2 * self.t)),
+            "ridge": np.float64(self.trainer.ridge),
+            "data": self.data.inputs(d),
+        }
+        return program, inputs
+
+    def notes(self) -> tuple[str, ...]:
+        """What the data law has to say, and how m = infinity was simulated."""
+        if not math.isinf(self.m) or getattr(self.trainer, "noise", "fixed") == "fresh":
+            return self.data.notes()
+        return (*self.data.notes(), self._network.average_note)
+
+    def shares_rows(self, d: int) -> bool:
+        """Where rows are streamed: exact training on more rows than features."""
+        return not (isinstance(self.trainer, Optax) or self._shape(d).dual_rows)
+
+    def memory(self, d: int) -> int:
+        """Bytes of the matrices one trial holds at its peak, float64 solve included."""
+        return self._bytes(d, ALL_COLUMNS)
+
+    def split_memory(self, d: int, devices: int) -> int:
+        """With exact training of random features, p x p matrices are split, or those of n m x n m."""
+        splits = isinstance(self.trainer, Ridge) and isinstance(self.model, RandomFeatures)
+        return self._bytes(d, ColumnShares(devices) if splits else ALL_COLUMNS)
+
+    def _bytes(self, d: int, columns: ColumnShares) -> int:
+        shape = self._shape(d)
+        width = columns.width(shape.p)
+        square = max(shape.p * width, shape.dual_rows * columns.width(shape.dual_rows))
+        terms = self._network.average_terms(d) if shape.exact_noise else 0
+        copies = (
+            6 + terms * np.dtype(self._arithmetic("auto").product).itemsize // 4
+        )  # of four bytes an entry
+        frame = 4 * d**2 if self.data.random_frame else 0  # its eigenvalues, before anything else
+        blocks = shape.block * ((3 + 2 * terms) * width + 6 * d) + 8 * width * d + 2 * shape.p * d
+        entries = max(square * copies // 2, frame) + blocks + shape.stored_rows * d
+        kinks = 0 if isinstance(self.model, Linear) else len(self.model.activation.kinks)
+        nodes = _KINKED_BYTES * (kinks + 1) if kinks else _QUADRATURE_BYTES
+        entries += _KINKED_ENTRIES * kinks * width
+        return self.data.stored_bytes + 8 * entries + nodes * shape.exact_noise
+
+    def cost(self, d: int) -> float:
+        """Flops of one trial, products of a matrix with its own transpose counted once."""
+        n, p = self.counts(d)
+        exact = math.isinf(self.m)
+        rows, fresh = (n, 0) if exact else (n * int(self.m), 4 * d)
+        average = n * self._network.average_terms(d) * p**2
+        products = average if exact else rows * p * min(p, rows) + 2 * rows * p * d
+        side = p if exact else min(p, rows)
+        solve = side**3 / 3 + 2 * side**2 * d
+        errors = 3 * p**2 * d + 2 * fresh * p * d
+        return 2 * (rows + fresh) * p * d + products + errors + (self._training_cost(p, d) or solve)
+
+    def _training_cost(self, p: int, d: int) -> float:
+        """Flops of gradient training; 0 for the exact minimiser."""
+        if isinstance(self.trainer, Ridge):
+            return 0.0
+        if isinstance(self.trainer, GradientFlow):
+            return 30.0 * p**3  # an eigendecomposition and the forms along the path, in units of products
+        batch = self.trainer.batch
+        return self.trainer.steps * (6.0 * batch * p * d if batch else 2.0 * p**2 * d)
+
+    def _shape(self, d: int) -> Shape:
+        n, p = self.counts(d)
+        exact = math.isinf(self.m)
+        rows = n if exact else n * int(self.m)
+        if rows > _MOST_ROWS:
+            raise InputError("m", self.m, f"n m <= {_MOST_ROWS} rows", f"n = {n} at d = {d}")
+        dual = not isinstance(self.trainer, Optax) and not exact and rows < p
+        stored = power_of_two(n, 256)
+        return Shape(
+            d=d,
+            p=self._network.stored_width(p, fine=not isinstance(self.trainer, Ridge)),
+            block=_SMALL_BLOCK if exact else block_rows(rows, p),
+            stored_rows=stored if stored * d * 4 <= _STORED_SAMPLES_BYTES else 0,
+            dual_rows=bucket(rows) if dual else 0,
+            exact_noise=exact,
+            score_nodes=nodes_for(self.data.nonlinearity, self.t)
+            if isinstance(self.data, HiddenManifold)
+            else 0,
+        )
+
+
+def knows_score(data: DataLaw) -> bool:
+    """Whether a trial can compute the exact score: from the covariance, or by message passing."""
+    return data.gaussian or isinstance(data, HiddenManifold)
+
+
+def check_draws(m: Any) -> float:
+    """M as an int >= 1 or math.inf."""
+    allowed = "an integer >= 1 or math.inf"
+    if isinstance(m, bool) or not isinstance(m, (int, float)) or math.isnan(m) or m < 1:
+        raise InputError("m", m, allowed, "m counts the noise draws of each sample")
+    if math.isinf(m):
+        return math.inf
+    if m != int(m):
+        raise InputError("m", m, allowed)
+    return int(m)
+
+
+def _check_noise(trainer: Any, m: float) -> None:
+    if not isinstance(trainer, Optax):
+        return
+    if trainer.noise == "fresh" and not math.isinf(m):
+        raise InputError("m", m, "inf", 'trainer.noise="fresh" draws new noise each step, which is m = inf')
+    if trainer.noise == "fixed" and trainer.batch is not None and math.isinf(m):
+        hint = 'm = inf has no fixed draws: use noise="fresh", or batch=None for the exact gradient'
+        raise InputError("trainer.noise", "fixed", "fresh", hint)

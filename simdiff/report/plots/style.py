@@ -1,0 +1,198 @@
+"""The one look of every figure, and how a figure gets to disk.
+
+Sizes are in inches and suit a journal (one column, or a whole page width) and, at 200 dots an inch, a
+README. Colours are those of Okabe and Ito, which stay apart for colour-blind readers; series differ
+in marker too, so nothing depends on colour alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import matplotlib.style
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from simdiff.report.plots.columns import DISAGREE, INCONCLUSIVE
+
+COLUMN, PAGE = 3.4, 7.0
+"""Widths in inches: one column of a two-column paper, and the page between its margins."""
+
+DPI = 200
+
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#5B4A3F")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h")
+RING = "#D00000"
+"""Colour of what contradicts the theory; no series has it."""
+GREY = "#777777"
+
+BARS: dict[str, Any] = {"elinewidth": 0.9, "capsize": 1.8, "capthick": 0.9, "zorder": 3}
+
+RING_LOOK: dict[str, Any] = {
+    "color": RING,
+    "marker": "o",
+    "markersize": 10,
+    "markerfacecolor": "none",
+    "markeredgewidth": 1.5,
+    "linestyle": "none",
+    "zorder": 4,
+}
+"""How a point that disagrees with the theory is marked, whatever its own marker."""
+
+RC: dict[str, Any] = {
+    "font.family": "STIXGeneral",
+    "mathtext.fontset": "stix",
+    "font.size": 9.5,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9.5,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "legend.handlelength": 1.8,
+    "legend.columnspacing": 1.4,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.6,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "xtick.minor.width": 0.5,
+    "ytick.minor.width": 0.5,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 4.2,
+    "figure.constrained_layout.use": True,
+    "figure.constrained_layout.w_pad": 0.08,
+    "figure.constrained_layout.h_pad": 0.06,
+    "savefig.dpi": DPI,
+    "pdf.fonttype": 42,
+}
+
+
+@contextlib.contextmanager
+def house() -> Iterator[None]:
+    """Apply the house style, as a context manager or decorator, whatever the user's own settings are."""
+    with matplotlib.style.context(RC, after_reset=True):
+        yield
+
+
+def colours(count: int) -> list[str]:
+    """`count` distinct colours: the palette, or steps of viridis when it is too short."""
+    if count <= len(PALETTE):
+        return list(PALETTE[:count])
+    steps = matplotlib.colormaps["viridis"]
+    return [matplotlib.colors.to_hex(steps(0.92 * i / (count - 1))) for i in range(count)]
+
+
+def markers(count: int) -> list[str]:
+    """`count` marker shapes, repeating after ten."""
+    return [MARKERS[i % len(MARKERS)] for i in range(count)]
+
+
+def panels(count: int, height: float = 2.35, columns: int | None = None) -> tuple[Figure, list[Axes]]:
+    """Return a figure with `count` panels of `height` inches, in a row three at most; needs `house()`."""
+    columns = columns or {1: 1, 2: 2, 4: 2}.get(count, 3)
+    rows = math.ceil(count / columns)
+    width = 1.3 * COLUMN if columns == 1 else PAGE
+    figure = Figure(figsize=(width, height * rows + 0.5))
+    return figure, [figure.add_subplot(rows, columns, i + 1) for i in range(count)]
+
+
+def legend_above(figure: Figure, *parts: Sequence[Artist], title: str = "") -> None:
+    """Put one legend for all panels above them: in one row when it fits, else every part starts a row."""
+    handles = [h for part in parts for h in part]
+    if not handles:
+        return
+    if sum(map(_width, handles)) <= figure.get_figwidth():
+        rows = [handles]
+    else:
+        longest = max(map(len, parts))
+        trials = ([row for p in parts for row in _balanced(p, k)] for k in range(longest, 0, -1))
+        rows = next(r for r in trials if _fits(r, figure.get_figwidth()) or len(r) == len(handles))
+    across = max(map(len, rows))
+    blank = Line2D([], [], linestyle="none", label=" ")
+    # A legend fills its columns first, so short rows need blanks.
+    filled = [row[i] if i < len(row) else blank for i in range(across) for row in rows]
+    figure.legend(handles=filled, loc="outside upper center", ncols=across, title=title)
+
+
+def _width(handle: Artist) -> float:
+    """Return the inches of an entry: letters of 8.5 points, the handle and the gap to the next entry."""
+    return 0.052 * len(str(handle.get_label()).replace("$", "").replace("\\", "")) + 0.5
+
+
+def _fits(rows: Sequence[Sequence[Artist]], width: float) -> bool:
+    """Tell whether the columns of a legend with these rows fit into `width` inches."""
+    columns = itertools.zip_longest(*(map(_width, row) for row in rows), fillvalue=0.0)
+    return sum(map(max, columns)) <= width
+
+
+def _balanced(part: Sequence[Artist], most: int) -> list[list[Artist]]:
+    """Split `part` into as few rows of at most `most` as hold it, of about equal length."""
+    size = math.ceil(len(part) / max(1, math.ceil(len(part) / most)))
+    return [list(part[i : i + size]) for i in range(0, len(part), size)] if part else []
+
+
+def points_with_bars(
+    ax: Axes,
+    x: np.ndarray,
+    y: np.ndarray,
+    error: np.ndarray,
+    colour: str,
+    marker: str,
+    *,
+    face: str | None = None,
+    gid: str = "points",
+) -> None:
+    """Markers with bars of one standard error, all (points,); `face` fills the markers."""
+    drawn = ax.errorbar(x, y, error, color=colour, fmt=marker, markerfacecolor=face or colour, **BARS)
+    drawn.lines[0].set_gid(gid)
+
+
+def verdict_handles(kinds: set[str]) -> list[Line2D]:
+    """Legend entries for the signs of the verdicts in `kinds` that have one."""
+    handles = []
+    if DISAGREE in kinds:
+        handles.append(Line2D([], [], **{**RING_LOOK, "markersize": 8}, label="disagrees"))
+    if INCONCLUSIVE in kinds:
+        look: dict[str, Any] = {"color": GREY, "markerfacecolor": "white", "marker": "o", "linestyle": "none"}
+        handles.append(Line2D([], [], **look, label="inconclusive"))
+    return handles
+
+
+def save(figure: Figure, path: str | Path) -> tuple[Path, Path]:
+    """Write `path`.png (200 dots an inch) and `path`.pdf; returns both paths.
+
+    Each file appears whole or not at all (a temporary file in the same folder, then a rename), and
+    the same figure gives the same bytes: no dates, no program names.
+    """
+    stem = Path(path)
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    metadata: dict[str, dict[str, Any]] = {
+        "png": {"Software": None},
+        "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+    }
+    out = [stem.with_name(f"{stem.name}.{kind}") for kind in metadata]
+    for target, (kind, facts) in zip(out, metadata.items(), strict=True):
+        part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+        try:
+            with house():
+                figure.savefig(part, format=kind, metadata=facts)
+            os.replace(part, target)
+        finally:
+            part.unlink(missing_ok=True)
+    return out[0], out[1]

@@ -1,0 +1,1 @@
+"""Random-feature denoising: learning curves, gradient flow, spectrum of the Gram matrix, Bayes floors."""

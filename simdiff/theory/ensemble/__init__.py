@@ -1,0 +1,1 @@
+"""Ensembles of models of point sets: their laws, and the effective dynamics of their samples."""

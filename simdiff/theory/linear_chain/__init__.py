@@ -1,0 +1,1 @@
+"""Chains of linear denoisers: one-point functionals of the sample covariance."""

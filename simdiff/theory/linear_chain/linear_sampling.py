@@ -1,0 +1,157 @@
+"""Losses and Kullback-Leibler divergences of linear diffusion models, for any spectrum and schedule.
+
+The sampled covariance is F(Sigma_hat) and denoisers are f(Sigma_hat), so with R(x) and S(x) the averages of
+(1 - sqrt(h) f)^2 and a^2 f^2 over the schedule's levels all metrics are one-point functionals (`one_point`):
+
+    kl_sampled_target = (1/2) [ tr Sigma^-1 F - 1 - log F + log Sigma ]
+    kl_target_sampled = (1/2) [ tr Sigma F^-1 - 1 + log F - log Sigma ]
+    test       = R + Sigma S,    train = R + Sigma_hat S
+    covariance = F^2 - 2 Sigma F + Sigma^2                     each under (1/d) tr
+
+log F and 1/F are analytic where F has neither zero nor pole. That is checked, by the number of turns that
+F takes around zero along the contour, and the contour is drawn closer to the spectrum where it fails.
+
+Source: Merger, Goldt, arXiv 2505.24769, for the setting.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Complex, Float
+
+from simdiff.errors import InputError
+from simdiff.theory.denoising.gaussian_equivalence import ConvergenceWarning
+from simdiff.theory.linear_chain.one_point import Rule, SpectralLaw, rule
+
+PerTime = Float[np.ndarray, " t"]
+Table = Complex[np.ndarray, "t k"]
+
+COUNTS = (64, 128, 256, 512, 1024)
+"""Nodes of the rules tried in turn, until two agree."""
+
+ACCURACY = 1e-8
+WIDTH = 0.75
+"""Half the ellipse's width: below pi / 4, where sampling without ridge has Re F > 0."""
+
+TIGHTER = 5
+"""How often the contour is drawn closer, at half the width and a quarter of the offset each time."""
+
+
+class Around(NamedTuple):
+    """How the contour goes around the spectrum, see `one_point.rule`."""
+
+    offset: float
+    width: float
+
+
+def predict(problem: Any) -> dict[str, float | PerTime]:
+    """Limits of the metrics of a `LinearSampling`: floats, or arrays over `problem.times`.
+
+    For the problem that `at_size(d)` returns, means at size d up to terms of order 1/d^2; with a bias the
+    limits, for its effect is of order 1/d. Reads `psi_n`, `size`, `bias`, `data.spectrum()`, whether
+    divergences are asked for (`kl`), and the model's definition: `spectral_functions(x)`, `margin` and
+    `singular`. A value whose accuracy cannot be vouched for is nan, with a `ConvergenceWarning`.
+
+    Raises:
+        InputError: a problem of another kind.
+    """
+    if not callable(getattr(problem, "spectral_functions", None)):
+        raise InputError(
+            "theory", "linear_sampling", "a LinearSampling problem", f"it is {type(problem).__name__}"
+        )
+    size = None if problem.bias else problem.size
+    eigenvalues, weights = problem.data.spectrum()
+    law = SpectralLaw(eigenvalues, weights, float(problem.psi_n), size)
+    values = _searched(problem, law)
+    if values is None:
+        message = f"no reliable limit at psi_n={problem.psi_n:.6g}: it is nan"
+        warnings.warn(message, ConvergenceWarning, stacklevel=2)
+        values = {name: np.full(len(problem.times or (0,)), math.nan) for name in _names(problem)}
+    if problem.times is None:
+        return {name: float(value[0]) for name, value in values.items()}
+    return dict(values)
+
+
+def _names(problem: Any) -> tuple[str, ...]:
+    divergences = ("kl_sampled_target", "kl_target_sampled") if problem.kl else ()
+    return (*divergences, "test", "train", "covariance")
+
+
+def _searched(problem: Any, law: SpectralLaw) -> dict[str, PerTime] | None:
+    """The values by the widest contour that serves."""
+    around = _first_contour(problem)
+    for _ in range(TIGHTER):
+        values = _converged(problem, law, around)
+        if values is not None:
+            return values
+        around = Around(0.25 * around.offset, 0.5 * around.width)
+    return None
+
+
+def _first_contour(problem: Any) -> Around:
+    """Half way to the first singularity left of zero; with a degenerate sampled law, zero stays outside."""
+    margin = float(problem.margin)
+    if problem.kl:
+        least = float(np.min(problem.spectral_functions(np.zeros(1, complex)).variance.real))
+        margin = 0.0 if problem.singular else min(margin, least)
+    return Around(0.5 * margin, WIDTH)
+
+
+def _converged(problem: Any, law: SpectralLaw, around: Around) -> dict[str, PerTime] | None:
+    """The values at which two rules agree; None if none do or F turns around zero."""
+    before: dict[str, PerTime] | None = None
+    for count in COUNTS:
+        values, turns = _row(problem, law, _rule(law, around, count))
+        if before is not None and _distance(before, values) < ACCURACY:
+            return values if turns == 0 else None
+        before = values
+    return None
+
+
+def _rule(law: SpectralLaw, around: Around, count: int) -> Rule:
+    """Nodes with weights for w = 1, s and, where that exists, 1/s."""
+    s = law.eigenvalues
+    inverse = np.divide(1.0, s, out=np.zeros_like(s), where=s > 0)
+    return rule(law, np.stack([np.ones_like(s), s, inverse]), *around, count)
+
+
+def _row(problem: Any, law: SpectralLaw, quadrature: Rule) -> tuple[dict[str, PerTime], int]:
+    """All metrics by one rule, and how often F turns around zero along the contour."""
+    z = quadrature.nodes
+    variance, _, residual, slope = problem.spectral_functions(z)
+    one, sigma, inverse = (lambda g, w=w: np.real(g @ w) for w in quadrature.weights)
+    s, weights = law.eigenvalues, law.weights
+    constant = one(residual)
+    values = {
+        "test": constant + sigma(slope),
+        "train": constant + one(z * slope),
+        "covariance": one(variance**2) - 2.0 * sigma(variance) + weights @ s**2,
+    }
+    if not problem.kl:
+        return values, 0
+    log, turns = _logarithm(variance)
+    ratio = one(log) - weights @ np.log(s)
+    values["kl_sampled_target"] = 0.5 * (inverse(variance) - 1.0 - ratio)
+    values["kl_target_sampled"] = 0.5 * (sigma(1.0 / variance) - 1.0 + ratio)
+    return values, turns
+
+
+def _logarithm(variance: Table) -> tuple[Table, int]:
+    """Log F continued along the nodes from the right end, where F is nearly real, and the turns taken.
+
+    F is real and positive on the real axis, so both ends have phases near 0 unless zeros are enclosed.
+    """
+    phase = np.unwrap(np.angle(variance), axis=1)
+    turns = int(np.max(np.abs(np.rint(phase[:, -1] / np.pi))))
+    return np.log(np.abs(variance)) + 1j * phase, turns
+
+
+def _distance(before: dict[str, PerTime], after: dict[str, PerTime]) -> float:
+    """Largest relative change, of values above 1e-6; infinite where a value is not finite."""
+    changes = [np.max(np.abs(before[name] - after[name]) / (1e-6 + np.abs(after[name]))) for name in after]
+    largest = float(np.max(changes))
+    return largest if math.isfinite(largest) else math.inf

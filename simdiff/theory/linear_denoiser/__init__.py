@@ -1,0 +1,1 @@
+"""Linear denoisers at one noise level, at any number of noise draws."""

@@ -1,0 +1,1 @@
+"""Numerics that theories share: quadrature, contours, filters, divided differences, Anderson mixing."""

@@ -1,0 +1,76 @@
+"""Rows of random numbers depend on their index alone and have the moments they should."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from simdiff.engine.random_numbers import integer_rows, normal_rows
+
+KEY = jax.random.key(3)
+ROWS = jax.jit(normal_rows, static_argnums=2)
+INTEGERS = jax.jit(integer_rows)
+
+
+def rows(index, columns=16, key=KEY):
+    return np.asarray(ROWS(key, jnp.asarray(index), columns))
+
+
+def test_a_row_does_not_depend_on_the_table_around_it():
+    table = rows(range(64))
+    np.testing.assert_array_equal(rows(range(36, 100))[:28], table[36:])
+    shuffled = np.random.default_rng(0).permutation(64)
+    np.testing.assert_array_equal(rows(shuffled), table[shuffled])
+    np.testing.assert_array_equal(rows([63] * 3 + [0] * 61)[:4], table[[63, 63, 63, 0]])
+    np.testing.assert_array_equal(rows([17]), table[[17]])
+
+
+def test_the_same_inside_a_larger_program():
+    """A fused program may round the last bit of what it derives from a row, never the row itself."""
+
+    @jax.jit
+    def use(index):
+        z = normal_rows(KEY, index, 16)
+        return z, jnp.tanh(3 * z).sum()
+
+    np.testing.assert_array_equal(use(jnp.arange(64))[0], rows(range(64)))
+
+
+def test_other_keys_and_rows_give_other_numbers():
+    assert (rows(range(64)) != rows(range(64), key=jax.random.key(4))).all()
+    assert len(np.unique(rows(range(64)))) > 0.999 * 64 * 16
+
+
+def test_moments_are_those_of_a_normal():
+    x = rows(range(2000)).astype(float)
+    n = x.size
+    assert x.dtype == float
+    assert abs(x.mean()) < 4 / np.sqrt(n)
+    assert abs(x.var() - 1) < 4 * np.sqrt(2 / n)
+    assert abs((x**4).mean() - 3) < 4 * np.sqrt(96 / n)
+    assert stats.kstest(x.ravel(), "norm").pvalue > 1e-3
+    correlation = np.corrcoef(x.T)[np.triu_indices(16, 1)]
+    assert np.abs(correlation).max() < 4.5 / np.sqrt(2000)
+    successive = (x[1:] * x[:-1]).mean()
+    assert abs(successive) < 4 / np.sqrt(n)
+
+
+def test_a_variance_four_per_cent_off_would_be_seen():
+    x = 1.02 * rows(range(2000)).astype(float)
+    assert abs(x.var() - 1) > 4 * np.sqrt(2 / x.size)
+
+
+def test_draws_are_float32_in_every_mode():
+    assert rows([17]).dtype == np.float32
+
+
+@pytest.mark.parametrize("below", [1, 7, 1000])
+def test_integers_are_uniform_and_addressed_by_row(below):
+    found = np.asarray(INTEGERS(KEY, jnp.arange(4000), jnp.int32(below)))
+    assert found.min() >= 0
+    assert found.max() < below
+    backwards = np.asarray(INTEGERS(KEY, jnp.arange(4000)[::-1], jnp.int32(below)))
+    np.testing.assert_array_equal(backwards[::-1], found)
+    expected = np.histogram(np.arange(below), bins=min(7, below))[0] * 4000 / below
+    assert stats.chisquare(np.histogram(found, bins=min(7, below))[0], expected).pvalue > 1e-3 or below == 1

@@ -1,0 +1,221 @@
+"""The theory behind the simulated points: dense lines, maps, thresholds, sample complexities; and figures
+that lack a part."""
+
+import dataclasses
+import math
+import shutil
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+
+import simdiff
+from simdiff.api import make_study
+from simdiff.cli import main as cli
+from simdiff.cli.compose import make_plan
+from simdiff.problems.build import build_problem
+from simdiff.report.figures import (
+    _in_steps,
+    _lines,
+    complexity_table,
+    dense_values,
+    theory_table,
+    threshold_marks,
+)
+from simdiff.trainers import Ridge
+
+HERE = Path(__file__).parent.parent
+OWN = {"problem": "toy_problems:Mean", "theory": "toy_problems:mean_theory"}
+
+
+def points(*words):
+    return make_plan(list(words), True, "simdiff").points
+
+
+def test_dense_values_keep_the_simulated_ones():
+    linear = dense_values("t", [0.2, 0.5, 1.0], 9)
+    assert linear == sorted({*np.linspace(0.2, 1.0, 9)[1:-1], 0.2, 0.5, 1.0})
+    logarithmic = dense_values("psi_n", [0.1, 10.0], 5)
+    np.testing.assert_allclose(logarithmic, [0.1, 10**-0.5, 1.0, 10**0.5, 10.0])
+    assert dense_values("m", [1, 16], 60) == list(range(1, 17))
+
+
+def test_lines_are_the_theory_for_every_other_value():
+    found = _lines(points("psi_n=1,2,4", "m=1,inf"), "psi_n", 5)
+    assert set(found["m"]) == {1, "inf"}
+    assert sorted(set(found["psi_n"])) == pytest.approx([1, 1.75, 2, 2.5, 3.25, 4])
+    study = make_study(
+        simdiff.DenoisingScoreMatching(psi_n=1.75, m=math.inf), None, (50, 60), 0.1, 0.05, 0, 8, "auto"
+    )
+    row = found[(found["psi_n"] == 1.75) & (found["m"] == "inf") & (found["metric"] == "test")]
+    assert row["theory"].item() == pytest.approx(study.predictions[0]["test"], rel=1e-9)
+
+
+def test_an_optimiser_has_an_axis_of_steps_and_a_dense_line_along_it():
+    some = points(
+        "trainer=optax", "trainer.name=sgd", "trainer.steps=100", "trainer.records=3", "model.psi_p=1"
+    )
+    dense = _lines(some, "time", 9)
+    own = simdiff.predict(build_problem(some[0]))["test"]
+    test = dense[dense["metric"] == "test"].set_index("time")["theory"]
+    assert len(test) == 9
+    assert test.loc[[1.0, 10.0, 100.0]].tolist() == pytest.approx(own.tolist(), rel=1e-6)
+    shown, along, axis = _in_steps(some, dense, dense)
+    assert (axis, "time" in shown, "step" in along) == ("step", False, True)
+    flow = points("trainer=gradient_flow")
+    assert _in_steps(flow, dense, None) == (dense, None, "time")
+
+
+def test_one_value_has_no_line():
+    assert _lines(points("psi_n=2", "m=1,2"), "psi_n", 5) is None
+
+
+def test_thresholds_lie_at_p_equal_to_n_m():
+    studies = [
+        make_study(simdiff.DenoisingScoreMatching(m=m, psi_n=2.0), None, (50, 60), 0.1, 0.05, 0, 8, "auto")
+        for m in (1, 4, math.inf)
+    ]
+    assert threshold_marks(studies, "model.psi_p") == {1: 2, 4: 8}
+    assert threshold_marks(studies, "psi_n") == {1: 4, 4: 1}
+    assert threshold_marks(studies, "t") == {}
+
+
+def test_a_theory_that_fails_between_the_points_costs_its_line_only():
+    with pytest.warns(UserWarning, match=r"no theory between the simulated points \(ZeroDivisionError"):
+        assert (
+            theory_table([OWN | {"level": v, "theory": "test_figures:fragile"} for v in (1.0, 1.5)]) is None
+        )
+    assert len(theory_table([OWN | {"level": v} for v in (1.0, 1.5)])) == 4
+
+
+def fragile(problem):
+    return {"value": 1 / (problem.level - 1.5)}
+
+
+def test_no_theory_is_no_line():
+    assert theory_table([OWN | {"level": 1.0, "theory": None}]) is None
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    shutil.copy(HERE / "toy_problems.py", tmp_path / "own_problem.py")
+    monkeypatch.chdir(tmp_path)
+
+
+QUICK = ["problem=own_problem:Mean", "sizes=[20,40]", "precision=0.5", "max_trials=8"]
+
+
+def test_maps_without_a_theory_show_the_estimates(here, capsys):
+    axes = ["level=1,2", "slope=1,2", "figure.kind=maps", "figure.x=level", "figure.y=slope"]
+    assert cli.main(["run", "-m", *QUICK, *axes, "out=maps"]) == 0
+    assert "warning" not in capsys.readouterr().err
+    assert {path.name for path in Path("maps/figures").iterdir()} >= {"maps.png", "maps.pdf"}
+
+
+def test_a_prepared_axis_that_is_fixed_leaves_a_figure_of_one_value(here):
+    words = [*QUICK, "theory=own_problem:mean_theory", "level=2", "figure.x=level", "figure.series=slope"]
+    assert cli.main(["run", *words, "out=one"]) == 0
+    assert Path("one/figures/curves.png").exists()
+
+
+# --- sample complexity
+
+
+@dataclasses.dataclass(frozen=True)
+class Learner(simdiff.Problem):
+    """`value` falls as level / psi_n at its best ridge, 0.01, and is higher at any other."""
+
+    level: float = 1.0
+    slow: float = 1.0
+    psi_n: float = 2.0
+    trainer: Ridge = dataclasses.field(default_factory=lambda: Ridge(1e-2))
+
+    metrics = (simdiff.Metric("value"),)
+
+    def trial(self, key, d):
+        return {"value": self.level / self.psi_n + 0.01 * jax.random.normal(key, (), jnp.float64)}
+
+
+def learner_theory(problem):
+    bent = 1 + math.log10(problem.trainer.ridge / 0.01) ** 2
+    return {"value": problem.slow * problem.level / problem.psi_n * bent}
+
+
+LEARNER = ["problem=test_figures:Learner", "theory=test_figures:learner_theory", "trainer=ridge"]
+ASKED = ["figure.x=level", "figure.complexity.metric=value", "figure.complexity.threshold=0.5"]
+
+
+@pytest.fixture
+def coarse(monkeypatch):
+    monkeypatch.setattr("simdiff.figures.COMPLEXITY_GRID", 4)
+
+
+def found_at(*words):
+    plan = make_plan([*LEARNER, *ASKED, *words], True, "simdiff")
+    return complexity_table(plan.base, plan.points)
+
+
+def test_complexity_is_sought_once_for_each_x_and_series(coarse):
+    found = found_at("level=1,3,300", "slow=1,2", "psi_n=2,4", "trainer.ridge=0.01,0.1")
+    assert not {"psi_n", "trainer.ridge"} & set(found)
+    assert found.groupby("slow")["level"].nunique().tolist() == [5, 5]
+    assert not found.duplicated(["slow", "level"]).any()
+    reached = found["reachable"]
+    assert (found["slow"] * found["level"] <= 500).equals(reached)
+    exact = (found["slow"] * found["level"] / 0.5)[reached]
+    np.testing.assert_allclose(found["sample_complexity"][reached], exact, rtol=1e-4)
+    np.testing.assert_allclose(found["ridge"][reached], 0.01, rtol=0.01)
+
+
+def test_complexity_at_given_ridges_keeps_them_apart(coarse):
+    found = found_at("figure.complexity.ridge=given", "level=1,2", "trainer.ridge=0.01,0.1")
+    assert set(found["trainer.ridge"]) == {0.01, 0.1}
+    exact = found["level"] / 0.5 * (1 + np.log10(found["trainer.ridge"] / 0.01) ** 2)
+    np.testing.assert_allclose(found["sample_complexity"], exact, rtol=1e-6)
+    off = make_plan([*LEARNER, "level=1,2", "figure.x=level"], True, "simdiff")
+    assert complexity_table(off.base, off.points) is None
+
+
+def test_a_theory_that_fails_costs_the_complexity_only():
+    plan = make_plan(["problem=test_figures:Learner", "theory=test_figures:fragile", "level=1.5"], True, "")
+    asked = {"metric": "value", "threshold": 0.5, "ridge": 0.01}
+    base = plan.base | {"figure": plan.base["figure"] | {"x": "level", "complexity": asked}}
+    with pytest.warns(UserWarning, match="no sample complexity .ZeroDivisionError"):
+        assert complexity_table(base, plan.points) is None
+
+
+def test_complexity_reaches_the_folder_and_the_report(coarse, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = [*LEARNER, *ASKED, "level=1,300", "slow=2", "sizes=[20,40]", "precision=0.5", "max_trials=8"]
+    assert cli.main(["run", "-m", *words, "figure.complexity.ridge=0.01", "out=one"]) == 0
+    table = pd.read_csv("one/sample_complexity.csv")
+    assert table["reachable"].tolist() == (table["level"] <= 250).tolist()
+    drawn = {path.name for path in Path("one/figures").glob("sample*")}
+    assert drawn == {"sample_complexity.png", "sample_complexity.pdf"}
+    report = Path("one/report.md").read_text()
+    assert "## Sample complexity" in report
+    assert "The least psi_n at which theory has value <= 0.5" in report
+    assert "![sample complexity](figures/sample_complexity.png)" in report
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("figure.x=null", "figure.x: got None; allowed: the axis of the sample complexity"),
+        ("figure.x=psi_n", "figure.x: got 'psi_n'"),
+        ("figure.x=trainer.ridge", "figure.x: got 'trainer.ridge'"),
+        ("figure.complexity.metric=score", "metric: got 'score'; allowed: value"),
+        ("figure.complexity.threshold=-1", "threshold: got -1"),
+        ("figure.complexity.ridge=good", "ridge: got 'good'"),
+        ("figure.complexity.level=1", "override: got 'figure.complexity.level=1'"),
+    ],
+)
+def test_what_cannot_be_sought_is_refused_before_anything_runs(word, message, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    words = [asked for asked in ASKED if asked.split("=")[0] != word.split("=")[0]]
+    assert cli.main(["run", "-m", *LEARNER, *words, word, "level=1,2", "psi_n=1,2", "out=never"]) == 2
+    assert message in capsys.readouterr().err
+    assert not Path("never").exists()
