@@ -3,7 +3,7 @@
     python benchmarks/same_numbers.py write before.csv       with the code as it was
     python benchmarks/same_numbers.py compare before.csv     with the code as it is
 
-Both take about four minutes on one core; words behind the file choose the rows whose names contain one of
+Both take five to eight minutes on one core; words behind the file choose the rows whose names contain one of
 them. A row is one small problem in one arithmetic: its digest, a sha256 of the bytes of its metrics (in the
 order of their names; two trials), the metrics themselves, and what its theory says in the limit and at the
 size simulated. `small_problems.py` has the problems.
@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -51,20 +52,12 @@ def row(case: Case, dtype: str) -> dict[str, str]:
 
 def predictions(case: Case) -> dict[str, list[float]]:
     """{"theory metric at": values} of every theory, in the limit and at the size simulated."""
-    known = case.problem.default_theory is not None or case.theories != (None,)
-    asked = [(theory, d) for theory in case.theories for d in places(case, theory)] if known else []
+    places = (None, case.d) if case.finite else (None,)
     found = {}
-    for theory, d in asked:
-        label = theory or case.problem.default_theory
+    for theory, d in itertools.product(case.theories, places):
         for metric, value in simdiff.predict(case.problem, theory, d).items():
-            found[f"{label} {metric} {d or 'limit'}"] = np.atleast_1d(value).tolist()
+            found[f"{theory or 'own'} {metric} {d or 'limit'}"] = np.atleast_1d(value).tolist()
     return found
-
-
-def places(case: Case, theory: str | None) -> tuple[int | None, ...]:
-    """Where a theory is asked: at the size too, unless the problem is the same there."""
-    same = theory is None and case.problem.realised(case.d) == case.problem
-    return (None,) if same else (None, case.d)
 
 
 def settings() -> str:

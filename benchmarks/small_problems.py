@@ -20,13 +20,17 @@ BOTH, ALL = ("float64", "float32"), ("float64", "float32", "mixed", "auto")
 
 
 class Case(NamedTuple):
-    """One problem, the size it is simulated at, the arithmetics, and the theories asked; None: its own."""
+    """A problem, the size it is simulated at, the arithmetics, and the theories asked; None: its own.
+
+    `finite` says whether theories are asked at the size simulated too, or in the limit alone.
+    """
 
     name: str
     problem: simdiff.Problem
     d: int
     dtypes: tuple[str, ...] = ("float64",)
     theories: tuple[str | None, ...] = (None,)
+    finite: bool = True
 
 
 def softened(x: Any) -> Any:
@@ -44,7 +48,8 @@ def denoising(name: str, law: Any, model: Any, trainer: Any, psi_n: float, m: fl
     """A case of `DenoisingScoreMatching`, at d = 12 unless the data say otherwise."""
     d = more.pop("d", 12)
     problem = DenoisingScoreMatching(law, model, trainer, psi_n=psi_n, m=m, t=more.pop("t", 0.2))
-    return Case("denoising " + name, problem, problem.only_size or d, **more)
+    theories = () if problem.default_theory is None else (None,)
+    return Case("denoising " + name, problem, problem.only_size or d, theories=theories, **more)
 
 
 def networks() -> Iterator[Case]:
@@ -169,7 +174,7 @@ def ensembles() -> Iterator[Case]:
         problem = EnsembleSampling(law, model, schedule, trainer, steps=8, samples=32, fresh=32, **more)
         dtypes = ("auto", "float64") if law.dimension == 1 else ("auto",)
         theories = () if name in untold else (None,)
-        yield Case(f"ensemble {name}", problem, 64, dtypes, theories)
+        yield Case(f"ensemble {name}", problem, 64, dtypes, theories, finite=False)
 
 
 def every_case() -> Iterator[Case]:
