@@ -145,5 +145,8 @@ def check_problem(problem: Any) -> None:
     """Raise `InputError` unless it is a problem with metrics."""
     if not isinstance(problem, Problem):
         raise InputError("problem", problem, "an instance of a simdiff.Problem")
+    if hasattr(problem, "realised"):
+        hint = "rename the method: the contract calls it at_size(d) now"
+        raise InputError(f"{type(problem).__name__}.realised", "a method", "at_size(d)", hint)
     if not problem.metrics:
         raise InputError(f"{type(problem).__name__}.metrics", (), "one Metric or more")

@@ -43,7 +43,9 @@ def test_the_wheel_holds_every_module_and_every_configuration(wheel):
 
 def test_the_wheel_works_from_any_folder(wheel, tmp_path):
     wheel.extractall(tmp_path / "site")
-    code = "import sys, simdiff.cli; print(simdiff.composition.CONFIGS); sys.exit(simdiff.cli.main(['list']))"
+    code = (
+        "from simdiff.cli import compose, main; print(compose.CONFIGS); raise SystemExit(main.main(['list']))"
+    )
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     done = subprocess.run(
@@ -62,7 +64,7 @@ def test_the_wheel_works_from_any_folder(wheel, tmp_path):
 
 def test_the_wheel_installs_the_command(wheel):
     name = next(name for name in wheel.namelist() if name.endswith("entry_points.txt"))
-    assert "simdiff = simdiff.cli:main" in wheel.read(name).decode()
+    assert "simdiff = simdiff.cli.main:main" in wheel.read(name).decode()
 
 
 def distribution(requirement: str) -> str:

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import simdiff
-import simdiff.cli.main
+from simdiff.cli import main as cli
 
 DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLE = DOCS / "examples" / "ridge_regression.py"
@@ -114,7 +114,7 @@ def test_stored_trials_serve_another_theory_which_is_rejected(folder, example, m
     monkeypatch.chdir(folder)
     (folder / "forgetful.py").write_text(FORGETFUL)
     before = shards(folder)
-    assert simdiff.cli.main(command(gamma="0.5", theory="forgetful:theory")) == 0
+    assert cli.main(command(gamma="0.5", theory="forgetful:theory")) == 0
     assert set(pd.read_csv(folder / "runs" / "ridge" / "summary.csv")["verdict"]) == {"disagree"}
     assert before.items() <= shards(folder).items()
 

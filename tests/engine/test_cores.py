@@ -14,7 +14,7 @@ THREE = "import simdiff.engine.cores as c; c._cores = lambda: 3"
 SPREAD = f"{THREE}; c.spread_over_cores(); {SHOW}"
 COMMAND = f"""
 {THREE}
-from simdiff.commands import Plan, _take_devices
+from simdiff.cli.commands import Plan, _take_devices
 _take_devices(Plan("", {{"devices": None}}, {{}}, []))
 {SHOW}
 """

@@ -21,8 +21,16 @@ from toy_problems import Mean, Path, mean_theory
 
 import simdiff
 from simdiff.api import make_study
-from simdiff.engine import batch_program as launch
-from simdiff.engine import compilation, devices, prepare, run_trials, trials, trials_per_call, use_devices
+from simdiff.engine import (
+    batch_program,
+    compilation,
+    devices,
+    prepare,
+    run_trials,
+    trials,
+    trials_per_call,
+    use_devices,
+)
 from simdiff.errors import InputError
 from simdiff.validation.study import InMemoryTrials, collect
 
@@ -185,7 +193,7 @@ def test_a_size_is_named_only_where_one_can_be():
 
 def short_of_memory(monkeypatch, most):
     """A device that plans eight trials at a time and holds `most`; returns the attempts made."""
-    attempts, real = [], launch.program
+    attempts, real = [], batch_program.program
 
     def program(kernel, keys, inputs, width):
         attempts.append(width)
@@ -207,7 +215,7 @@ def test_when_memory_runs_out_fewer_trials_run_side_by_side(monkeypatch):
         found = numbers(Mean(), range(16))
     ends = [str(warning.message).split("go on ")[1] for warning in caught]
     assert ends == [f"{new} side by side on a device instead of {old}" for old, new in [(8, 4), (4, 2)]]
-    assert launch.memory_notes() == tuple(str(warning.message) for warning in caught)
+    assert batch_program.memory_notes() == tuple(str(warning.message) for warning in caught)
     assert found == plain
     assert attempts == [8, 4, 2, 2, 2]  # what was learnt is kept
     assert numbers(Mean(), range(8)) == plain[:8]
@@ -217,7 +225,7 @@ def test_when_memory_runs_out_fewer_trials_run_side_by_side(monkeypatch):
 def test_memory_that_runs_out_in_the_middle_of_a_run(monkeypatch):
     plain = numbers(Mean(), range(16))
     short_of_memory(monkeypatch, 8)
-    failing, real = [True], launch.to_host
+    failing, real = [True], batch_program.to_host
 
     def to_host(metrics):
         if failing:

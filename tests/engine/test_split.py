@@ -21,8 +21,8 @@ from test_devices import HURRY, Square
 from toy_problems import Mean
 
 import simdiff
-from simdiff.engine import batch_program as launch
 from simdiff.engine import (
+    batch_program,
     compilation,
     devices,
     groups,
@@ -118,10 +118,10 @@ def on_eight_devices():
 
 def memory_runs_out(problem):
     """The numbers where only the run tells that two devices do not hold a trial, and what is said of it."""
-    real, tried = launch.program, []
+    real, tried = batch_program.program, []
 
     def program(kernel, keys, inputs, width):
-        tried.append(kernel.trial.columns.devices)
+        tried.append(kernel.program.columns.devices)
         if tried[-1] < 4:
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate")
         return real(kernel, keys, inputs, width)

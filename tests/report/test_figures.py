@@ -150,7 +150,7 @@ ASKED = ["figure.x=level", "figure.complexity.metric=value", "figure.complexity.
 
 @pytest.fixture
 def coarse(monkeypatch):
-    monkeypatch.setattr("simdiff.figures.COMPLEXITY_GRID", 4)
+    monkeypatch.setattr("simdiff.report.figures.COMPLEXITY_GRID", 4)
 
 
 def found_at(*words):

@@ -127,7 +127,7 @@ def test_sample_complexities_are_tabulated_with_what_to_know(summary):
 
 
 def test_a_long_report_keeps_the_worst(monkeypatch, summary):
-    monkeypatch.setattr("simdiff.report.REPORT_ROWS", 3)
+    monkeypatch.setattr("simdiff.report.text.REPORT_ROWS", 3)
     rows = table_of(section(build_report(summary, fake.extrapolation(summary), RULE, {}), "Verdicts"))
     assert [row[-1] for row in rows[2:]] == ["**disagree**", "inconclusive", "inconclusive"]
 

@@ -123,9 +123,7 @@ def raising(problem):
 
 
 def test_a_theory_that_raises_is_named_with_the_problem_and_the_error():
-    line = (
-        r"theory test_collect:raising: got 'ZeroDivisionError: .* \(test_collect.*, line \d+\)'.*'level': 2"
-    )
+    line = r"theory test_study:raising: got 'ZeroDivisionError: .* \(test_study.*, line \d+\)'.*'level': 2"
     with pytest.raises(InputError, match=line) as caught:
         simdiff.validate(Mean(), raising, sizes=SIZES)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
@@ -287,3 +285,15 @@ def test_trials_without_a_number_leave_no_verdict():
     found = table(collect(one, InMemoryTrials()), one).set_index("metric")
     assert found["verdict"]["value"] == "inconclusive"
     assert found["bad"]["value"] > 0
+
+
+class OldName(Mean):
+    """A problem written for the method's former name."""
+
+    def realised(self, d):
+        return self
+
+
+def test_the_former_name_of_at_size_is_pointed_out():
+    with pytest.raises(simdiff.InputError, match=r"OldName.realised.*at_size"):
+        simdiff.simulate(OldName(), d=10, trials=1)

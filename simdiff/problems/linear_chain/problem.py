@@ -87,7 +87,7 @@ class LinearSampling(Problem):
     size: ClassVar[int | None] = None
     """d, in a problem that `at_size(d)` returned or whose data have one size only: theories that are exact
     at finite d need it. It is no field: it takes no part in comparisons or descriptions, and
-    `dataclasses.replace` forgets what `realised` set."""
+    `dataclasses.replace` forgets what `at_size` set."""
 
     def __post_init__(self) -> None:
         check_type("data", self.data, DataLaw)

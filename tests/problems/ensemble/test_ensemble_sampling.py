@@ -9,6 +9,7 @@ import pytest
 
 import simdiff
 from simdiff.data import PointMasses
+from simdiff.engine.random_numbers import normal_rows
 from simdiff.models import FourierFeatures, GaussianFeatures
 from simdiff.problems.ensemble.kernel import draw_pairs
 from simdiff.problems.ensemble.problem import train_models
@@ -78,7 +79,7 @@ def euler(problem, W, key):
     steps = jax.tree.map(np.asarray, flow_steps(SCHEDULE, problem.steps))
     span = jnp.array([SCHEDULE.t_min, SCHEDULE.t_max])
     D = problem.data.dimension
-    z = simdiff.draws.normal_rows(jax.random.fold_in(key, 0), jnp.arange(problem.samples), D)
+    z = normal_rows(jax.random.fold_in(key, 0), jnp.arange(problem.samples), D)
     x = np.sqrt(steps.level.sig2[0]) * np.asarray(z, float)
     evaluated = jax.jit(problem.model.features)
     for k in range(problem.steps):

@@ -10,6 +10,7 @@ import pytest
 
 import simdiff
 from simdiff.data import PointMasses
+from simdiff.engine.random_numbers import normal_rows
 from simdiff.models import GaussianFeatures, LazyNetwork, WideNetwork
 from simdiff.problems.ensemble.kernel import draw_pairs
 from simdiff.problems.ensemble.problem import evaluate_models, train_models
@@ -170,7 +171,7 @@ def test_a_trial_trains_judges_and_samples_one_model():
         found["train"], np.asarray(pairs.weights) @ np.sum(off**2, 1) / SIZE, rtol=1e-9
     )
     steps = jax.tree.map(np.asarray, flow_steps(SCHEDULE, LAZY.steps))
-    z = simdiff.draws.normal_rows(jax.random.fold_in(parts[2], 0), jnp.arange(16), 1)
+    z = normal_rows(jax.random.fold_in(parts[2], 0), jnp.arange(16), 1)
     place = np.sqrt(steps.level.sig2[0]) * np.asarray(z, float)
     for k in range(LAZY.steps):
         score = np.asarray(values(fitted, jnp.asarray(place), jnp.full(16, steps.t[k]), SPAN))
