@@ -45,7 +45,7 @@ ALLOWED = {
 }
 HOMES = {
     "hydra": "cli",
-    "hydra_plugins": "cli",
+    "joblib": "cli",
     "omegaconf": "cli",
     "submitit": "cli",
     "pyarrow": "store",

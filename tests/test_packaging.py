@@ -89,5 +89,5 @@ def test_declared_dependencies_are_those_imported():
     assert imported - OPTIONAL == declared
 
 
-OPTIONAL = {"hydra_plugins", "submitit"}
+OPTIONAL = {"submitit"}
 """What the extra "cluster" brings: imported only when a launcher is asked for."""

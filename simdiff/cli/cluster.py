@@ -16,7 +16,7 @@ from pathlib import Path
 from simdiff.cli import commands
 from simdiff.cli.commands import Plan
 from simdiff.cli.compose import make_plan
-from simdiff.cli.launchers import launch, make_launcher
+from simdiff.cli.launchers import make_launcher
 from simdiff.errors import InputError
 from simdiff.store import RunFolder, iso_date
 from simdiff.validation.study import Study, replay
@@ -34,13 +34,14 @@ def run(plan: Plan, words: Words) -> int:
     Raises:
         InputError: as `commands.run`, or the launcher cannot be used.
     """
+    launcher = make_launcher(plan.launcher)
     # Numbers of jobs come round again, on this machine at least: every command has a folder of its own.
     logs = Path(str(plan.setting("out"))) / "jobs" / iso_date().replace(":", "")
-    launcher, jobs = make_launcher(plan.launcher, logs, f"simdiff-{plan.setting('name')}")
-    studies, folder = commands.prepare(plan, here=plan.launcher["type"] != "slurm")
+    studies, folder = commands.prepare(plan, here=not launcher.elsewhere)
     said: list[str] = []
-    if shares := deal(studies, folder, jobs):
-        said = launch(launcher, functools.partial(work, words), shares)
+    if shares := deal(studies, folder, launcher.jobs):
+        job, name = functools.partial(work, words), f"simdiff-{plan.setting('name')}"
+        said = launcher.launch(job, shares, logs, name)
     lacking = commands.conclude(plan, studies.values(), folder)
     for line in dict.fromkeys(filter(None, said)):
         print("simdiff:", " ".join(line.split()), file=sys.stderr)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -19,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from simdiff.cli.commands import Plan
+from simdiff.cli.launchers import launchers
 from simdiff.errors import InputError, check_choice
 from simdiff.problems.build import RUN_SETTINGS, arguments_of
 
@@ -27,7 +29,8 @@ CONFIGS = next(
     for folder in (Path(__file__).parents[1] / "configs", Path(__file__).parents[2] / "configs")
     if (folder / "config.yaml").exists()
 )
-GROUPS = sorted(folder.name for folder in CONFIGS.iterdir() if folder.is_dir() and folder.name[0] not in "_.")
+FOLDERS = [folder.name for folder in CONFIGS.iterdir() if folder.is_dir() and folder.name[0] not in "_."]
+GROUPS = sorted(["launcher", *FOLDERS])
 
 
 def make_plan(overrides: Sequence[str], multirun: bool, command: str) -> Plan:
@@ -46,6 +49,7 @@ def make_plan(overrides: Sequence[str], multirun: bool, command: str) -> Plan:
     own = arguments_of(named.get("problem") or _experiment(named.get("experiment")).get("problem"))
     _check_arguments(parsed, own)
     fixed, swept = _split(parsed, multirun, own)
+    _offer_launchers()
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         base = _compose(fixed, own)
         prepared = {str(key): _words(str(key), values) for key, values in (base.sweep or {}).items()}
@@ -57,6 +61,17 @@ def make_plan(overrides: Sequence[str], multirun: bool, command: str) -> Plan:
         points = list(_points(base, fixed, axes, own))
     chosen = {*named, *axes, *_experiment_keys(named.get("experiment"))}
     return Plan(command, _used(_plain(base), own, chosen), axes, [_used(p, own, chosen) for p in points])
+
+
+def _offer_launchers() -> None:
+    """Make every launcher a choice of its group, as a file in a folder of the group would be."""
+    for name, entry in launcher_entries().items():
+        ConfigStore.instance().store(group="launcher", name=name, node=entry)
+
+
+def launcher_entries() -> dict[str, dict[str, Any]]:
+    """{name: settings with their defaults}; the name is the type that a run's configuration keeps."""
+    return {name: {**part.entry, "type": name} for name, part in launchers().items()}
 
 
 def _parse(overrides: Sequence[str]) -> list[Override]:
@@ -177,6 +192,8 @@ def _unknown(key: str, override: str, own: Mapping[str, bool]) -> InputError:
 def _known_keys() -> list[str]:
     """Every name that can be overridden, whatever the chosen data, model and trainer."""
     names = set(GROUPS)
+    for entry in launcher_entries().values():
+        names |= _paths(entry, "launcher.")
     for file in CONFIGS.rglob("*.yaml"):
         group = file.parent.name if file.parent != CONFIGS else ""
         if group != "experiment":
@@ -237,6 +254,8 @@ def _first_line(error: Exception) -> str:
 
 def options(group: str) -> list[str]:
     """What can be chosen in a group of configurations."""
+    if group == "launcher":
+        return list(launchers())
     return sorted(file.stem for file in (CONFIGS / group).glob("*.yaml"))
 
 

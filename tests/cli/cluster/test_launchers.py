@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-from simdiff.cli import cluster, launchers
+from simdiff.cli import cluster
 from simdiff.cli import main as cli
-from simdiff.cli.compose import CONFIGS, make_plan
-from simdiff.cli.launchers import KINDS, make_launcher
+from simdiff.cli.compose import make_plan
+from simdiff.cli.launchers import launchers, make_launcher
 from simdiff.errors import InputError
 from simdiff.store import RunFolder
 
@@ -36,8 +38,7 @@ def settings(kind: str, *words: str) -> dict:
 
 @pytest.mark.parametrize("kind", ["joblib", "local"])
 def test_jobs_leave_the_tables_of_one_process(kind: str, here: Path) -> None:
-    plugin = {"local": "submitit"}.get(kind, kind)
-    pytest.importorskip(f"hydra_plugins.hydra_{plugin}_launcher", reason='pip install "simdiff[cluster]"')
+    pytest.importorskip("submitit" if kind == "local" else kind, reason='pip install "simdiff[cluster]"')
     assert cli.main(["run", "-m", *SWEEP, "out=one"]) == 0
     words = ["run", "-m", *SWEEP, f"launcher={kind}", "launcher.jobs=2", "out=many"]
     assert cli.main(words) == 0
@@ -65,9 +66,29 @@ def test_a_job_that_cannot_run_says_so_in_one_line(here: Path) -> None:
     assert "devices: got 99" in cluster.work(words, [0])
 
 
-def test_every_launcher_has_a_configuration() -> None:
-    assert {file.stem for file in (CONFIGS / "launcher").glob("*.yaml")} == {"basic", *KINDS}
-    assert all(settings(kind)["type"] == kind for kind in KINDS)
+def test_settings_and_their_defaults_are_those_of_the_classes() -> None:
+    assert list(launchers()) == ["basic", "joblib", "local", "slurm"]
+    for name, part in launchers().items():
+        fields = {field.name for field in dataclasses.fields(part.factory)}
+        assert settings(name).keys() == {"type"} | fields
+        assert settings(name)["type"] == name
+    assert settings("slurm") == SLURM
+
+
+SLURM = {
+    **{"type": "slurm", "jobs": 16, "array_parallelism": 256, "timeout_min": 240, "signal_delay_s": 120},
+    **{"max_num_timeout": 3, "requeue": True, "cpus_per_task": 4, "additional_parameters": {}},
+    **dict.fromkeys(
+        ("partition", "account", "qos", "constraint", "mem_gb", "gpus_per_node", "gres", "setup")
+    ),
+}
+"""What stored configurations of runs have."""
+
+
+def test_a_worker_that_is_killed_is_one_line(tmp_path: Path) -> None:
+    launcher = make_launcher(settings("joblib"))
+    (said,) = launcher.launch(os._exit, [9, 9], tmp_path, "name")
+    assert "a worker process was killed" in said
 
 
 @pytest.mark.parametrize(
@@ -79,33 +100,66 @@ def test_every_launcher_has_a_configuration() -> None:
     ],
     ids=["minutes", "processors", "jobs"],
 )
-def test_wrong_settings_are_one_line(words: list[str], message: str, tmp_path: Path) -> None:
-    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason='pip install "simdiff[cluster]"')
+def test_wrong_settings_are_one_line(words: list[str], message: str) -> None:
+    pytest.importorskip("submitit", reason='pip install "simdiff[cluster]"')
     with pytest.raises(InputError, match=message):
-        make_launcher(settings("slurm", *words), tmp_path, "name")
+        make_launcher(settings("slurm", *words))
 
 
-def test_settings_reach_the_queue(tmp_path: Path) -> None:
-    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason='pip install "simdiff[cluster]"')
+def test_settings_reach_the_queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What sbatch is given, by a program of that name."""
+    pytest.importorskip("submitit", reason='pip install "simdiff[cluster]"')
     words = ["launcher.partition=gpu", "launcher.gpus_per_node=4", "launcher.timeout_min=30"]
     words += ["launcher.additional_parameters={mail-type: END}", "launcher.setup=[module load cuda]"]
-    launcher, jobs = make_launcher(settings("slurm", *words), tmp_path, "simdiff-mine")
-    assert jobs == 16
-    expected = {"partition": "gpu", "gpus_per_node": 4, "timeout_min": 30, "name": "simdiff-mine"}
-    expected |= {"setup": ["module load cuda"]}
-    assert launcher.params.items() >= expected.items()
-    assert launcher.params["additional_parameters"] == {"mail-type": "END", "requeue": True}
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name, lines in {
+        "sbatch": 'cp "$1" seen.sh; echo Submitted batch job 7',
+        "srun": "",
+        "squeue": "",
+    }.items():
+        (programs / name).write_text(f"#!/bin/sh\n{lines}\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("simdiff.cli.submitted._LATE", 0.0)
+    launcher = make_launcher(settings("slurm", *words))
+    assert launcher.jobs == 16
+    said = launcher.launch(len, [[0], [1]], tmp_path / "logs", "simdiff-mine")
+    assert [line.split(";")[0] for line in said] == [
+        "job 7_0 cancelled or killed",
+        "job 7_1 cancelled or killed",
+    ]
+    script = (tmp_path / "seen.sh").read_text().splitlines()
+    options = {line.removeprefix("#SBATCH --") for line in script if line.startswith("#SBATCH")}
+    expected = {"partition=gpu", "gpus-per-node=4", "time=30", "job-name=simdiff-mine", "mail-type=END"}
+    expected |= {"requeue", "cpus-per-task=4", "nodes=1", "ntasks-per-node=1", "array=0-1%2"}
+    assert options >= expected
+    assert any(option.startswith("signal=") and option.endswith("@120") for option in options)
+    assert "module load cuda" in script
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_without_the_extra_one_line_says_what_to_install(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in [name for name in sys.modules if name.split(".")[0] in ("hydra_plugins", "submitit")]:
-        monkeypatch.delitem(sys.modules, name)
-    for name in ("hydra_plugins", "submitit"):
-        monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.delitem(sys.modules, "simdiff.launchers.submitted", raising=False)
-    monkeypatch.delattr(launchers, "submitted", raising=False)
-    with pytest.raises(InputError, match=r'pip install "simdiff\[cluster\]"'):
-        make_launcher(settings(kind), tmp_path, "name")
+@pytest.mark.parametrize("kind", ["local", "slurm"])
+def test_without_the_extra_one_line_says_what_to_install(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "submitit", None)
+    with pytest.raises(InputError, match=r'pip install "simdiff\[cluster\]"; there is no submitit'):
+        make_launcher(settings(kind))
+
+
+def test_a_job_that_is_told_that_its_time_is_up_starts_again_where_it_was(tmp_path: Path) -> None:
+    pytest.importorskip("submitit", reason='pip install "simdiff[cluster]"')
+    started = tmp_path / "started"
+
+    def interrupted_once(share: list[int]) -> str:
+        import os
+        import signal
+        import time
+
+        if not started.exists():
+            started.touch()
+            os.kill(os.getpid(), signal.SIGUSR2)
+            time.sleep(60)
+        return f"points {share}"
+
+    launcher = make_launcher(settings("local"))
+    assert launcher.launch(interrupted_once, [[3, 4]], tmp_path / "logs", "name") == ["points [3, 4]"]

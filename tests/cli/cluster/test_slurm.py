@@ -20,7 +20,7 @@ WORDS = [
 
 @pytest.mark.slurm
 def test_a_cancelled_job_costs_its_unfinished_trials_only(tmp_path: Path) -> None:
-    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason='pip install "simdiff[cluster]"')
+    pytest.importorskip("submitit", reason='pip install "simdiff[cluster]"')
     try:
         with slurm_machine() as around:
             for attempt in range(3):  # on a busy machine a toy job may end before it is cancelled
