@@ -9,9 +9,10 @@ import pandas as pd
 
 from simdiff import engine
 from simdiff.errors import InputError, check_integer
-from simdiff.problem import Problem
+from simdiff.problem import Metric, Problem, flatten
+from simdiff.store import check_metric_names
 from simdiff.theory import evaluate, load
-from simdiff.validation import Rule, Verdict, judge_table
+from simdiff.validation import Rule, Verdict, check_fields, judge_table
 from simdiff.validation.study import InMemoryTrials, Progress, Study, collect
 
 TheorySpec = str | Callable[[Problem], Mapping[str, Any]] | None
@@ -142,11 +143,14 @@ def make_study(
 
 
 def check_problem(problem: Any) -> None:
-    """Raise `InputError` unless it is a problem with metrics."""
+    """Raise `InputError` unless it is a problem with metrics, whose names and fields tables can hold."""
     if not isinstance(problem, Problem):
         raise InputError("problem", problem, "an instance of a simdiff.Problem")
+    owner, metrics = type(problem).__name__, tuple(problem.metrics)
     if hasattr(problem, "realised"):
         hint = "rename the method: the contract calls it at_size(d) now"
-        raise InputError(f"{type(problem).__name__}.realised", "a method", "at_size(d)", hint)
-    if not problem.metrics:
-        raise InputError(f"{type(problem).__name__}.metrics", (), "one Metric or more")
+        raise InputError(f"{owner}.realised", "a method", "at_size(d)", hint)
+    if not metrics or not all(isinstance(metric, Metric) for metric in metrics):
+        raise InputError(f"{owner}.metrics", metrics, "one simdiff.Metric or more")
+    check_metric_names(owner, [metric.name for metric in metrics])
+    check_fields(owner, flatten(problem.describe()))

@@ -36,7 +36,7 @@ ALLOWED = {
     "validation": {"engine", "theory", *CONTRACTS},
     "store": {"errors"},
     "analysis": {"engine", "problems", "sampling", "theory", *PARTS, *CONTRACTS},
-    "api": {"engine", "theory", "validation", *CONTRACTS},
+    "api": {"engine", "store", "theory", "validation", *CONTRACTS},
     "report": {"analysis", "engine", "parts", "problems", "sampling", "store", "theory", "validation"}
     | CONTRACTS,
     "cli": {"api", "engine", "functions", "parts", "problems", "report", "store", "theory"}

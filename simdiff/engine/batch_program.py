@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -19,6 +20,7 @@ from simdiff.engine.devices import (
     split_further,
 )
 from simdiff.engine.groups import ONE_DEVICE, Group
+from simdiff.engine.returned import check_metrics
 from simdiff.engine.sharding import copied, split
 from simdiff.errors import InputError
 from simdiff.problem import Inputs, Problem
@@ -54,7 +56,8 @@ class BatchProgram:
             _planned[self._plan] = 1 if group.split else side_by_side(problem, d, self._count)
 
     def compile(self, keys: jax.Array, inputs: Inputs) -> None:
-        """Compile the program of such arguments; cheap when that has been done. Raises as a call does."""
+        """Compile the program of such arguments; cheap when that has been done. Raises as a call does,
+        and where the program gives something else than the problem's metrics."""
         arguments = self.placed(keys, inputs)
         self._with_less_memory(lambda: self._program(*arguments))
 
@@ -74,7 +77,8 @@ class BatchProgram:
         return split(keys, self.devices, group), copied(inputs, self.devices, group)
 
     def _program(self, keys: jax.Array, inputs: Inputs) -> Callable:
-        return program(self._kernel, keys, inputs, _planned[self._plan])
+        check = functools.partial(check_metrics, self._problem)
+        return program(self._kernel, keys, inputs, _planned[self._plan], check)
 
     def _with_less_memory(self, action: Callable[[], Any]) -> Any:
         """The action, again with fewer trials side by side each time that memory runs out."""

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from simdiff.engine.returned import checked
 from simdiff.engine.sharding import mapped
 from simdiff.problem import Inputs, Kernel
 
@@ -32,10 +33,17 @@ and trials take as long as before; level 0 would change the last bit of some ran
 attribute `runs_long` are compiled in full."""
 
 
-def program(kernel: Kernel, keys: jax.Array, inputs: Inputs, side_by_side: int) -> Callable:
+def program(
+    kernel: Kernel,
+    keys: jax.Array,
+    inputs: Inputs,
+    side_by_side: int,
+    check: Callable[[Any], None] = lambda metrics: None,
+) -> Callable:
     """The compiled map of `kernel` over `keys`, `side_by_side` trials at a time under vmap.
 
-    Keys that are split over devices make a program in which each device runs its own.
+    Keys that are split over devices make a program in which each device runs its own. `check` is called
+    with what the program will give, shapes and dtypes, before it is compiled.
     """
     arrays = jax.tree.map(jnp.asarray, inputs)
     shapes = tuple((leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(arrays))
@@ -45,18 +53,26 @@ def program(kernel: Kernel, keys: jax.Array, inputs: Inputs, side_by_side: int) 
         lock = _locks.setdefault(signature, threading.Lock())
     with lock:
         if signature not in _programs:
-            _programs[signature] = _compile(kernel, keys, arrays, side_by_side, platform)
+            _programs[signature] = _compile(kernel, keys, arrays, side_by_side, platform, check)
     return _programs[signature]
 
 
-def _compile(kernel: Kernel, keys: jax.Array, inputs: Inputs, side_by_side: int, platform: str) -> Callable:
+def _compile(
+    kernel: Kernel,
+    keys: jax.Array,
+    inputs: Inputs,
+    side_by_side: int,
+    platform: str,
+    check: Callable[[Any], None],
+) -> Callable:
     def batch(keys: jax.Array, inputs: Inputs) -> Any:
-        run = lambda key: dict(kernel(key, inputs))  # noqa: E731
+        run = lambda key: checked(kernel, kernel(key, inputs))  # noqa: E731
         if side_by_side == 1:
             return jax.lax.map(run, keys)
         return jax.lax.map(run, keys, batch_size=side_by_side)
 
     lowered = jax.jit(mapped(batch, keys)).lower(keys, inputs)
+    check(lowered.out_info)
     if platform != "cpu" or getattr(kernel, "runs_long", False):
         return lowered.compile()
     try:

@@ -19,7 +19,7 @@ from simdiff.engine.batch_program import BatchProgram, Replanned
 from simdiff.engine.devices import check_memory, describe, devices_for, one_lapack_thread
 from simdiff.engine.groups import Group, group
 from simdiff.engine.keys import trial_keys
-from simdiff.errors import InputError
+from simdiff.engine.returned import check_metrics
 from simdiff.problem import Problem
 
 OK, NON_FINITE = "ok", "non-finite"
@@ -141,16 +141,3 @@ def rows(
     finite = np.all([np.isfinite(v) for v in values.values()], axis=0)
     columns["status"] = np.where(finite, OK, NON_FINITE)
     return pd.DataFrame(columns | values)
-
-
-def check_metrics(problem: Problem, metrics: dict[str, np.ndarray]) -> None:
-    """A trial must return exactly the metrics its problem lists, one number each (and time)."""
-    wanted = {metric.name for metric in problem.metrics}
-    if set(metrics) != wanted:
-        hint = "trial() and metrics disagree"
-        raise InputError(f"{type(problem).__name__}.trial", sorted(metrics), f"{sorted(wanted)}", hint)
-    tail = () if problem.times is None else (len(problem.times),)
-    for name, value in metrics.items():
-        if value.shape[1:] != tail:
-            allowed = f"shape {tail} for each trial"
-            raise InputError(f"{type(problem).__name__}.trial[{name!r}]", value.shape[1:], allowed)

@@ -8,7 +8,7 @@ versions, commit and date. Only Parquet, CSV, JSON and plain text are ever read.
 from simdiff.store.files import replacing
 from simdiff.store.provenance import commit, iso_date, machine, versions, versions_text
 from simdiff.store.run_folder import RunFolder
-from simdiff.store.schema import KEYS, OPTIONAL, REQUIRED, metric_columns
+from simdiff.store.schema import KEYS, OPTIONAL, REQUIRED, check_metric_names, metric_columns
 from simdiff.store.tables import plain, read_table, write_table
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "OPTIONAL",
     "REQUIRED",
     "RunFolder",
+    "check_metric_names",
     "commit",
     "iso_date",
     "machine",

@@ -1,7 +1,8 @@
 """The columns of trial rows: names, types, order, and the check of a table of them.
 
 A row is one trial, or one trial at one time. Columns that are not named here are the problem's
-metrics; they are float64, and tables with different metrics are joined by name.
+metrics; they are float64, and tables with different metrics are joined by name. So no metric may have a
+name that stands here: `check_metric_names`, before the first trial.
 """
 
 from __future__ import annotations
@@ -52,6 +53,17 @@ REQUIRED = tuple(name for name in TYPES if name not in OPTIONAL)
 def metric_columns(names: Iterable[str]) -> list[str]:
     """Pick the metrics among the column names of trial rows, in their order."""
     return [name for name in names if name not in TYPES]
+
+
+def check_metric_names(owner: str, names: Sequence[Any]) -> None:
+    """Raise `InputError` unless the metrics of `owner` have names of their own, each of them one."""
+    odd = [n for i, n in enumerate(names) if not isinstance(n, str) or not n or n in names[:i]]
+    if odd:
+        raise InputError(f"{owner}.metrics", odd[0], "names that are texts, each of them once")
+    taken = [name for name in names if name in TYPES]
+    if taken:
+        hint = "a column of every trial's row has that name: rename the metric"
+        raise InputError(f"{owner}.metrics", taken[0], f"any name but {', '.join(TYPES)}", hint)
 
 
 def column_order(names: Iterable[str]) -> list[str]:

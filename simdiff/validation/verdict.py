@@ -21,13 +21,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import stats as distributions
 
+from simdiff.errors import InputError
 from simdiff.validation.estimators import FloatArray
 from simdiff.validation.finite_size import FiniteSizeFit, fit_limit
 from simdiff.validation.hypothesis import Hypothesis, without_empty_time
@@ -121,7 +122,7 @@ def judge_table(items: Sequence[Hypothesis], rule: Rule) -> Verdict:
     correct = holm if rule.correction == "holm" else np.asarray
     adjusted[family] = correct(np.array([j.p_judged for j in judgements])[family])
     rows = [_row(j, float(p), rule) for j, p in zip(judgements, adjusted, strict=True)]
-    return Verdict(without_empty_time(pd.DataFrame(rows, columns=_COLUMNS)), rule, judgements)
+    return Verdict(without_empty_time(pd.DataFrame(rows, columns=COLUMNS)), rule, judgements)
 
 
 def limit_p_value(limit: float, stderr: float, dof: float, negligible: float) -> float:
@@ -148,10 +149,20 @@ def holm(p_values: npt.ArrayLike) -> FloatArray:
     return np.where(np.isnan(p), np.nan, adjusted)
 
 
-_COLUMNS = [
+COLUMNS = [
     *("point", "time", "metric", "theory", "estimate", "stderr", "p_value", "p_adjusted"),
     *("verdict", "reason", "order", "chi2", "trials", "sizes", "bad"),
 ]
+"""The columns of a verdict's table. A summary puts the problem's fields beside them, so no field may have a
+name that stands here: `check_fields`."""
+
+
+def check_fields(owner: str, names: Iterable[str]) -> None:
+    """Raise `InputError` if a field of the problem `owner` is called like a column of its verdict."""
+    taken = [name for name in names if name in COLUMNS]
+    if taken:
+        hint = "a column of the summary has that name: rename the field"
+        raise InputError(f"{owner}.{taken[0]}", "a field", f"any name but {', '.join(COLUMNS)}", hint)
 
 
 def _row(j: Judgement, p_adjusted: float, rule: Rule) -> dict[str, object]:
