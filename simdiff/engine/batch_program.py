@@ -56,8 +56,12 @@ class BatchProgram:
             _planned[self._plan] = 1 if group.split else side_by_side(problem, d, self._count)
 
     def compile(self, keys: jax.Array, inputs: Inputs) -> None:
-        """Compile the program of such arguments; cheap when that has been done. Raises as a call does,
-        and where the program gives something else than the problem's metrics."""
+        """Compile the program of such arguments; cheap when that has been done.
+
+        Raises:
+            InputError: as a call does; the trial returns something else than its metrics.
+            Replanned: as a call does.
+        """
         arguments = self.placed(keys, inputs)
         self._with_less_memory(lambda: self._program(*arguments))
 

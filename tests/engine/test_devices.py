@@ -195,11 +195,11 @@ def short_of_memory(monkeypatch, most):
     """A device that plans eight trials at a time and holds `most`; returns the attempts made."""
     attempts, real = [], batch_program.program
 
-    def program(kernel, keys, inputs, width):
+    def program(kernel, keys, inputs, width, check):
         attempts.append(width)
         if width > most:
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate")
-        return real(kernel, keys, inputs, width)
+        return real(kernel, keys, inputs, width, check)
 
     monkeypatch.setattr(batch_program, "_planned", {})
     monkeypatch.setattr(batch_program, "_notes", [])

@@ -120,11 +120,11 @@ def memory_runs_out(problem):
     """The numbers where only the run tells that two devices do not hold a trial, and what is said of it."""
     real, tried = batch_program.program, []
 
-    def program(kernel, keys, inputs, width):
+    def program(kernel, keys, inputs, width, check):
         tried.append(kernel.program.columns.devices)
         if tried[-1] < 4:
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate")
-        return real(kernel, keys, inputs, width)
+        return real(kernel, keys, inputs, width, check)
 
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(record=True) as caught:
         patch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | HURRY)
