@@ -74,8 +74,8 @@ def check_choice(field: str, value: Any, choices: Collection[str], extra: str = 
     raise InputError(field, value, ", ".join(choices) + extra, hint)
 
 
-def check_type(field: str, value: Any, kinds: type | tuple[type, ...]) -> None:
+def check_type(field: str, value: Any, kinds: type | tuple[type, ...], hint: str = "") -> None:
     """Raise `InputError` unless `value` is an instance of one of `kinds`."""
     if not isinstance(value, kinds):
         allowed = " or ".join(k.__name__ for k in (kinds if isinstance(kinds, tuple) else (kinds,)))
-        raise InputError(field, value, f"an instance of {allowed}")
+        raise InputError(field, value, f"an instance of {allowed}", hint)

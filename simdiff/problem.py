@@ -16,7 +16,7 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,9 +27,26 @@ Inputs = Any
 SHARED_AXIS = "shares"
 """The mesh axis of devices that share one trial: see `Problem.shares_rows` and `Problem.split_memory`."""
 
-Kernel = Callable[[Any, Inputs], Mapping[str, Any]]
-"""`kernel(key, inputs) -> {metric: scalar or (times,) array}`; hashable, pure JAX. A true attribute
-`runs_long` says that faster trials are worth a longer compilation."""
+
+class Kernel(abc.ABC):
+    """The program of one trial; concrete kernels are hashable, and equal ones share a compilation."""
+
+    @abc.abstractmethod
+    def __call__(self, key: Any, inputs: Inputs) -> Mapping[str, Any]:
+        """Run the trial with this key, in pure JAX: {metric: scalar or (times,) array}."""
+
+    @property
+    def runs_long(self) -> bool:
+        """Whether faster trials are worth a longer compilation."""
+        return False
+
+    def shared(self, devices: int) -> Kernel:
+        """What each of several devices runs that share the rows of a trial; see `Problem.shares_rows`."""
+        raise TypeError(f"{type(self).__name__} cannot be shared: Problem.shares_rows must be false")
+
+    def split(self, devices: int) -> Kernel:
+        """What each of several devices runs that split its matrices; see `Problem.split_memory`."""
+        raise TypeError(f"{type(self).__name__} cannot be split: Problem.split_memory must not fall")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,8 +112,8 @@ class Problem(abc.ABC):
     def shares_rows(self, d: int) -> bool:
         """Whether devices may share one trial.
 
-        Then the kernel has a method `shared(devices)`: a kernel that each of them runs under `shard_map`
-        with the axis `SHARED_AXIS`, and that gives every one of them the metrics.
+        Then `Kernel.shared(devices)` is a kernel that each of them runs under `shard_map` with the axis
+        `SHARED_AXIS`, and that gives every one of them the metrics.
         """
         return False
 
@@ -107,8 +124,8 @@ class Problem(abc.ABC):
     def split_memory(self, d: int, devices: int) -> int:
         """Bytes on each of so many devices that split one trial at size d; with one of them, `memory(d)`.
 
-        Where more devices need fewer, the kernel has a method `split(devices)`: a kernel that each of them
-        runs as `shares_rows` says, and that holds a part of the trial's largest arrays only.
+        Where more devices need fewer, `Kernel.split(devices)` is a kernel that each of them runs as
+        `shares_rows` says, and that holds a part of the trial's largest arrays only.
         """
         return self.memory(d)
 
@@ -133,7 +150,7 @@ class Problem(abc.ABC):
 
 
 @dataclasses.dataclass(frozen=True)
-class PlainKernel:
+class PlainKernel(Kernel):
     """The kernel of a problem that only has `trial`: compiled once for each problem and size."""
 
     problem: Problem

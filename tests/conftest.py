@@ -11,7 +11,11 @@ import tempfile
 
 from jaxtyping import install_import_hook
 
-CHECKED = ("data", "engine", "functions", "models", "problems", "trainers")
+CHECKED = ("data", "engine", "functions", "models", "parts", "problems", "sampling", "trainers", "validation")
+THEORIES = ("linear_denoiser", "linear_chain", "ensemble", "numerics")
+CHECKED += tuple(
+    f"theory.{room}" for room in THEORIES
+)  # entry points, analysis and loader, are given wrong types
 install_import_hook([f"simdiff.{room}" for room in CHECKED], "typechecker.check")
 
 os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count=1 {os.environ.get('XLA_FLAGS', '')}"

@@ -32,7 +32,7 @@ import numpy as np
 import pandas as pd
 
 from simdiff.data import DataLaw, Sampler
-from simdiff.errors import InputError, check_integer
+from simdiff.errors import check_integer, check_type
 from simdiff.functions.activations import Activation
 from simdiff.functions.hermite import hermite_moments
 from simdiff.models import RandomFeatures
@@ -98,8 +98,7 @@ def diagnose(problem: DenoisingScoreMatching, d: int = 400, seed: int = 0) -> Di
     Raises:
         InputError: not a `DenoisingScoreMatching` of random features, or a bad d or seed.
     """
-    if not isinstance(problem, DenoisingScoreMatching):
-        raise InputError("problem", problem, "an instance of DenoisingScoreMatching")
+    check_type("problem", problem, DenoisingScoreMatching)
     _activation(problem)
     check_integer("d", d, least=40)
     check_integer("seed", seed, least=0)
@@ -113,10 +112,9 @@ def diagnose(problem: DenoisingScoreMatching, d: int = 400, seed: int = 0) -> Di
 
 def _activation(problem: DenoisingScoreMatching) -> Activation:
     """The model's, if it is one whose features have a Gaussian equivalent."""
-    if not isinstance(problem.model, RandomFeatures):
-        hint = "the theory of a linear denoiser puts nothing in the place of features"
-        raise InputError("model", type(problem.model).__name__, "RandomFeatures", hint)
-    return problem.model.activation
+    hint = "the theory of a linear denoiser puts nothing in the place of features"
+    check_type("model", problem.model, RandomFeatures, hint)
+    return problem.model.activation  # type: ignore[attr-defined]
 
 
 def _deviations(problem: DenoisingScoreMatching, d: int, seed: int) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from scipy.optimize import brentq
@@ -120,6 +120,7 @@ def _check_range(span: Any) -> tuple[float, float]:
     return low, high
 
 
+@runtime_checkable
 class _Profile(Protocol):
     """The metric over psi_n: `values` on the grid `psi_n`, `unknown` where the theory was nan."""
 

@@ -123,9 +123,10 @@ def time_scales(problem: Problem, theory: TheorySpec = None) -> TimeScales:
 def _as_flow(problem: Any) -> Any:
     """The problem with a gradient flow in place of its trainer."""
     trainer = getattr(problem, "trainer", None)
-    if isinstance(trainer, GradientFlow):
+    solution, step = getattr(trainer, "solution", None), getattr(trainer, "step", 0.0)
+    if solution == "path" and step == 0:
         return problem
-    if not isinstance(trainer, Ridge):
+    if solution != "minimum":
         hint = "use trainer=GradientFlow(times=[...])"
         raise InputError("trainer", type(trainer).__name__, "GradientFlow or Ridge", hint)
     return dataclasses.replace(problem, trainer=GradientFlow((1.0,)))

@@ -20,8 +20,9 @@ from simdiff.engine import spread_over_cores, use_devices
 from simdiff.engine.program_cache import use_cache
 from simdiff.errors import InputError
 from simdiff.functions import activation_names
+from simdiff.parts import registry
+from simdiff.parts.build import KINDS, build_problem
 from simdiff.problem import flatten
-from simdiff.problems.build import PARTS, PROBLEMS, build_problem
 from simdiff.report.figures import check_figure, complexity_table, draw_all
 from simdiff.report.phrases import unfinished
 from simdiff.report.text import build_report, console_table
@@ -141,8 +142,8 @@ def predict(plan: Plan) -> None:
 def list_all(groups: Mapping[str, Sequence[str]], experiments: Mapping[str, str]) -> None:
     """Name everything that can be chosen."""
     sections = {
-        "problems (problem=)": [*PROBLEMS, "package.module:Class"],
-        **{f"{group} ({group}=)": list(groups[group]) for group in (*PARTS, "launcher")},
+        "problems (problem=)": [*registry.parts("problem"), "package.module:Class"],
+        **{f"{group} ({group}=)": list(groups[group]) for group in (*KINDS, "launcher")},
         "activations (model.activation=)": [*activation_names(), "package.module:function"],
         "theories (theory=)": [*theory.names(), "package.module:name"],
     }

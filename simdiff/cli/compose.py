@@ -22,7 +22,8 @@ from omegaconf.errors import OmegaConfBaseException
 from simdiff.cli.commands import Plan
 from simdiff.cli.launchers import launchers
 from simdiff.errors import InputError, check_choice
-from simdiff.problems.build import RUN_SETTINGS, arguments_of
+from simdiff.parts import registry
+from simdiff.parts.build import KINDS, RUN_SETTINGS, arguments_of
 
 CONFIGS = next(
     folder
@@ -30,7 +31,7 @@ CONFIGS = next(
     if (folder / "config.yaml").exists()
 )
 FOLDERS = [folder.name for folder in CONFIGS.iterdir() if folder.is_dir() and folder.name[0] not in "_."]
-GROUPS = sorted(["launcher", *FOLDERS])
+GROUPS = sorted([*KINDS, "launcher", *FOLDERS])
 
 
 def make_plan(overrides: Sequence[str], multirun: bool, command: str) -> Plan:
@@ -49,7 +50,7 @@ def make_plan(overrides: Sequence[str], multirun: bool, command: str) -> Plan:
     own = arguments_of(named.get("problem") or _experiment(named.get("experiment")).get("problem"))
     _check_arguments(parsed, own)
     fixed, swept = _split(parsed, multirun, own)
-    _offer_launchers()
+    _offer_parts()
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         base = _compose(fixed, own)
         prepared = {str(key): _words(str(key), values) for key, values in (base.sweep or {}).items()}
@@ -63,10 +64,14 @@ def make_plan(overrides: Sequence[str], multirun: bool, command: str) -> Plan:
     return Plan(command, _used(_plain(base), own, chosen), axes, [_used(p, own, chosen) for p in points])
 
 
-def _offer_launchers() -> None:
-    """Make every launcher a choice of its group, as a file in a folder of the group would be."""
+def _offer_parts() -> None:
+    """Make every registered part a choice of its group, as a file in a folder of the group would be."""
+    store = ConfigStore.instance()
+    for kind in KINDS:
+        for name, part in registry.parts(kind).items():
+            store.store(group=kind, name=name, node=part.entry)
     for name, entry in launcher_entries().items():
-        ConfigStore.instance().store(group="launcher", name=name, node=entry)
+        store.store(group="launcher", name=name, node=entry)
 
 
 def launcher_entries() -> dict[str, dict[str, Any]]:
@@ -194,6 +199,8 @@ def _known_keys() -> list[str]:
     names = set(GROUPS)
     for entry in launcher_entries().values():
         names |= _paths(entry, "launcher.")
+    for kind in KINDS:
+        names |= {path for part in registry.parts(kind).values() for path in _paths(part.entry, f"{kind}.")}
     for file in CONFIGS.rglob("*.yaml"):
         group = file.parent.name if file.parent != CONFIGS else ""
         if group != "experiment":
@@ -256,6 +263,8 @@ def options(group: str) -> list[str]:
     """What can be chosen in a group of configurations."""
     if group == "launcher":
         return list(launchers())
+    if group in KINDS:
+        return list(registry.parts(group))
     return sorted(file.stem for file in (CONFIGS / group).glob("*.yaml"))
 
 

@@ -15,6 +15,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from simdiff.engine.random_numbers import normal_rows
+from simdiff.functions.activations import Activation
+from simdiff.problem import Metric
 
 Frame = Any
 """What one trial draws once and all its samples share (a manifold's embedding, say); a pytree."""
@@ -80,6 +82,12 @@ class DataLaw(abc.ABC):
     """Centred and Gaussian given the frame: then `spectrum` says everything, and `sampler` returns a
     `GaussianSampler`."""
 
+    diagnostics: ClassVar[tuple[Metric, ...]] = ()
+    """Metrics of trials on such data that no theory predicts."""
+
+    score_nonlinearity: Activation | None = None
+    """The function of a generalised linear model, whose message passing gives trials the exact score of x."""
+
     random_frame: ClassVar[bool] = False
     """Whether trials differ in their frame, and so in their Bayes floor: then the floor is a metric."""
 
@@ -87,6 +95,16 @@ class DataLaw(abc.ABC):
     def diagonal(self) -> bool:
         """Whether `spectrum` is that of x itself and `sampler` returns a `DiagonalSampler`."""
         return self.gaussian
+
+    @property
+    def knows_score(self) -> bool:
+        """Whether trials have the exact score: from the covariance, or by message passing."""
+        return self.gaussian or self.score_nonlinearity is not None
+
+    @property
+    def rank(self) -> int | None:
+        """Directions in which a finite set of points varies; None for a law with a density."""
+        return None
 
     @property
     def only_size(self) -> int | None:

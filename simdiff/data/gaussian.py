@@ -10,6 +10,7 @@ from jaxtyping import Array
 
 from simdiff.data.base import DataLaw, Frame, GaussianSampler
 from simdiff.errors import InputError, check_integer, check_number
+from simdiff.parts.registry import register
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +24,7 @@ class FixedSpectrumSampler(GaussianSampler):
         return inputs["eigenvalues"]
 
 
+@register("data", "gaussian")
 @dataclasses.dataclass(frozen=True)
 class Gaussian(DataLaw):
     """N(0, Sigma); `spectrum` is (eigenvalues, weights) of Sigma, isotropic by default.
@@ -68,6 +70,7 @@ class Gaussian(DataLaw):
         return {"type": "Gaussian", "spectrum": [list(part) for part in self.spectrum_]}
 
 
+@register("data", "power_law")
 @dataclasses.dataclass(frozen=True)
 class PowerLaw(DataLaw):
     """N(0, Sigma) with eigenvalues s_k = k^-exponent, k = 1..d, scaled to mean 1.

@@ -28,8 +28,11 @@ from simdiff.engine.random_numbers import normal_rows
 from simdiff.errors import InputError
 from simdiff.functions import Activation, activation
 from simdiff.functions.hermite import hermite_moments
+from simdiff.parts.registry import register
+from simdiff.problem import Metric
 
 
+@register("data", "hidden_manifold", psi_D=0.5)
 @dataclasses.dataclass(frozen=True, init=False)
 class HiddenManifold(DataLaw):
     """x = sigma(M xi / sqrt(D)) - E sigma(g), xi ~ N(0, I_D), M iid N(0, 1), new in every trial.
@@ -50,6 +53,9 @@ class HiddenManifold(DataLaw):
 
     gaussian: ClassVar[bool] = False
     random_frame: ClassVar[bool] = True
+    diagnostics: ClassVar[tuple[Metric, ...]] = (
+        Metric("unconverged", "test points without a score, left out", compare=False),
+    )
 
     def __init__(
         self,
@@ -67,6 +73,11 @@ class HiddenManifold(DataLaw):
     def mean(self) -> float:
         """The mean of a coordinate of x: 0 where it has been subtracted."""
         return 0.0 if self.centred else _moments(self.nonlinearity).mean
+
+    @property
+    def score_nonlinearity(self) -> Activation:  # type: ignore[override]
+        """The manifold's own."""
+        return self.nonlinearity
 
     def spectrum(self) -> tuple[np.ndarray, np.ndarray]:
         """nu_1^2 times Marchenko-Pastur plus nu_*^2: the covariance of the equivalent Gaussian vector."""

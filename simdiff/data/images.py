@@ -13,11 +13,13 @@ from jaxtyping import Float
 from simdiff.data.files import KINDS, read_samples
 from simdiff.data.points import PointSet
 from simdiff.errors import InputError, check_integer
+from simdiff.parts.registry import register
 
 _GREY = np.array([0.299, 0.587, 0.114])
 """Luma of red, green and blue (ITU-R BT.601)."""
 
 
+@register("data", "digits")
 @dataclasses.dataclass(frozen=True)
 class Digits(PointSet):
     """Scikit-learn's 1797 handwritten digits of 8 x 8 pixels: d = 64.
@@ -34,6 +36,7 @@ class Digits(PointSet):
         return np.asarray(_bundled("Digits", "load_digits").data, np.float64) / 16.0
 
 
+@register("data", "patches")
 @dataclasses.dataclass(frozen=True)
 class Patches(PointSet):
     """Grey patches of the two photographs that come with scikit-learn, 427 x 640 pixels each: d = side^2.
@@ -72,6 +75,7 @@ class Patches(PointSet):
         return windows.reshape(-1, self.side**2)
 
 
+@register("data", "images", path=None)
 @dataclasses.dataclass(frozen=True)
 class Images(PointSet):
     """Samples in a file of your own: .npy, .npz, or IDX as MNIST uses it, gzipped or not.

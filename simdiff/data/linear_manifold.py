@@ -20,8 +20,10 @@ from simdiff.data.marchenko_pastur import RESOLVED, marchenko_pastur
 from simdiff.engine.padding import bucket
 from simdiff.engine.random_numbers import normal_rows
 from simdiff.errors import InputError, check_number
+from simdiff.parts.registry import register
 
 
+@register("data", "linear_manifold")
 @dataclasses.dataclass(frozen=True)
 class LinearManifold(DataLaw):
     """x = M xi / sqrt(D) with xi ~ N(0, I_D), D = psi_D d and M in R^{d x D} drawn anew in every trial.

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from simdiff.errors import InputError, check_number
+from simdiff.parts.registry import register
 
 NAMED: dict[str, np.ndarray] = {
     "line": np.array([[-1.0], [0.0], [1.0]]),
@@ -30,6 +31,7 @@ _ALLOWED = (
 )
 
 
+@register("data", "point_masses", points=(-1, 0, 1))
 @dataclasses.dataclass(frozen=True, init=False)
 class PointMasses:
     """p(x) = sum_m weights_m delta(x - points_m).

@@ -130,6 +130,11 @@ class PointSet(DataLaw):
         return True
 
     @property
+    def rank(self) -> int:
+        """Directions in which the points vary."""
+        return self.prepared.rank
+
+    @property
     def only_size(self) -> int:
         """d, as the data have it."""
         return self.prepared.eigenvalues.size

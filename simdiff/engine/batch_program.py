@@ -21,21 +21,15 @@ from simdiff.engine.devices import (
 )
 from simdiff.engine.groups import ONE_DEVICE, Group
 from simdiff.engine.returned import check_metrics
+from simdiff.engine.session import SESSION, Session
 from simdiff.engine.sharding import copied, split
 from simdiff.errors import InputError
 from simdiff.problem import Inputs, Problem
 
-_planned: dict[tuple, int] = {}
-"""Trials side by side on a device, by kernel, trials on a device and devices. Kept, so that a program
-compiled ahead is the one that runs, and so that memory runs out once only."""
 
-
-_notes: list[str] = []
-
-
-def memory_notes() -> tuple[str, ...]:
-    """A sentence each time that memory ran out in this process: how trials went on."""
-    return tuple(_notes)
+def memory_notes(session: Session = SESSION) -> tuple[str, ...]:
+    """A sentence for each time that memory ran out: how trials went on."""
+    return tuple(session.notes)
 
 
 class Replanned(Exception):
@@ -43,17 +37,27 @@ class Replanned(Exception):
 
 
 class BatchProgram:
-    """`launch(keys, inputs)` is a NumPy array a metric: the trials of `keys` of one problem at one size."""
+    """`batch(keys, inputs)` is a NumPy array per metric: the trials of `keys` of one problem at one size."""
 
-    def __init__(self, problem: Problem, d: int, dtype: str, size: int, group: Group = ONE_DEVICE) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        d: int,
+        dtype: str,
+        size: int,
+        group: Group = ONE_DEVICE,
+        session: Session = SESSION,
+    ) -> None:
         """`size` trials at a time, each on a group of devices."""
-        self.devices = devices_for(problem, d)
+        self._session = session
+        self.devices = devices_for(problem, d, session)
         self._problem, self._d, self._group = problem, d, group
         self._kernel = group.kernel(problem.kernel(d, dtype)[0])
         self._count = size * group.devices // len(self.devices)
         self._plan = (self._kernel, self._count, self.devices)
-        if self._plan not in _planned:
-            _planned[self._plan] = 1 if group.split else side_by_side(problem, d, self._count)
+        if self._plan not in session.side_by_side:
+            split = group.split
+            session.side_by_side[self._plan] = 1 if split else side_by_side(problem, d, self._count, session)
 
     def compile(self, keys: jax.Array, inputs: Inputs) -> None:
         """Compile the program of such arguments; cheap when that has been done.
@@ -82,7 +86,8 @@ class BatchProgram:
 
     def _program(self, keys: jax.Array, inputs: Inputs) -> Callable:
         check = functools.partial(check_metrics, self._problem)
-        return program(self._kernel, keys, inputs, _planned[self._plan], check)
+        width = self._session.side_by_side[self._plan]
+        return program(self._kernel, keys, inputs, width, check, self._session)
 
     def _with_less_memory(self, action: Callable[[], Any]) -> Any:
         """The action, again with fewer trials side by side each time that memory runs out."""
@@ -95,15 +100,16 @@ class BatchProgram:
                 self._narrow(error)
 
     def _narrow(self, error: Exception) -> None:
-        before = _planned[self._plan]
+        planned = self._session.side_by_side
+        before = planned[self._plan]
         if before == 1:
             self._split_further(error)
-        _planned[self._plan] = largest_divisor(self._count, before // 2)
-        self._note(f"{_planned[self._plan]} side by side on a device instead of {before}")
+        planned[self._plan] = largest_divisor(self._count, before // 2)
+        self._note(f"{planned[self._plan]} side by side on a device instead of {before}")
 
     def _split_further(self, error: Exception) -> NoReturn:
         parts = self._group.devices if self._group.split else 1
-        if split_further(self._problem, self._d, parts):
+        if split_further(self._problem, self._d, parts, self._session):
             self._note(f"split over more devices than {parts}")
             raise Replanned from error
         half = self._problem.split_memory(self._d, parts) / 2
@@ -112,5 +118,6 @@ class BatchProgram:
         raise InputError("sizes", self._d, allowed, hint) from error
 
     def _note(self, change: str) -> None:
-        _notes.append(f"memory ran out on {describe(self.devices)}: trials at d = {self._d} go on {change}")
-        warnings.warn(_notes[-1], RuntimeWarning, stacklevel=2)
+        note = f"memory ran out on {describe(self.devices)}: trials at d = {self._d} go on {change}"
+        self._session.notes.append(note)
+        warnings.warn(note, RuntimeWarning, stacklevel=2)

@@ -1,4 +1,4 @@
-"""Compiled batches of trials, one for each (kernel, batch size, input shapes), kept for the process.
+"""Compiled batches of trials, one for each (kernel, batch size, input shapes), kept by the `Session`.
 
 Kernels are compiled ahead of time, so that compile time is known and can overlap with other work. Between
 processes they are kept as `program_cache` says.
@@ -6,7 +6,6 @@ processes they are kept as `program_cache` says.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -15,12 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from simdiff.engine.returned import checked
+from simdiff.engine.session import SESSION, Session
 from simdiff.engine.sharding import mapped
 from simdiff.problem import Inputs, Kernel
-
-_programs: dict[tuple, Callable] = {}
-_locks: dict[tuple, threading.Lock] = {}
-_guard = threading.Lock()
 
 _FAST_CPU_COMPILATION: dict[str, str | bool] = {
     "xla_cpu_use_fusion_emitters": False,
@@ -29,8 +25,8 @@ _FAST_CPU_COMPILATION: dict[str, str | bool] = {
 """Without fusion emitters a trial compiles in half the processor time, and elementwise functions inside loops
 are slower: a Ridge trial takes 7% to 10% longer, which pays where a few dozen are run, 200 steps of SGD at
 d = 100 take 60% longer. Level 1 takes another third off (12.6 to 8.5 s for six programs of the default sweep)
-and trials take as long as before; level 0 would change the last bit of some random draws. Kernels with a true
-attribute `runs_long` are compiled in full."""
+and trials take as long as before; level 0 would change the last bit of some random draws. Kernels with
+`runs_long` are compiled in full."""
 
 
 def program(
@@ -39,6 +35,7 @@ def program(
     inputs: Inputs,
     side_by_side: int,
     check: Callable[[Any], None] = lambda metrics: None,
+    session: Session = SESSION,
 ) -> Callable:
     """The compiled map of `kernel` over `keys`, `side_by_side` trials at a time under vmap.
 
@@ -49,12 +46,8 @@ def program(
     shapes = tuple((leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(arrays))
     platform = next(iter(keys.devices())).platform
     signature = (kernel, keys.shape, jax.tree.structure(arrays), shapes, side_by_side, keys.sharding)
-    with _guard:
-        lock = _locks.setdefault(signature, threading.Lock())
-    with lock:
-        if signature not in _programs:
-            _programs[signature] = _compile(kernel, keys, arrays, side_by_side, platform, check)
-    return _programs[signature]
+    make = lambda: _compile(kernel, keys, arrays, side_by_side, platform, check)  # noqa: E731
+    return session.program(signature, make)
 
 
 def _compile(
@@ -73,7 +66,7 @@ def _compile(
 
     lowered = jax.jit(mapped(batch, keys)).lower(keys, inputs)
     check(lowered.out_info)
-    if platform != "cpu" or getattr(kernel, "runs_long", False):
+    if platform != "cpu" or kernel.runs_long:
         return lowered.compile()
     try:
         return lowered.compile(compiler_options=_FAST_CPU_COMPILATION)

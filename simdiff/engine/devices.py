@@ -9,19 +9,15 @@ import jax
 import psutil
 import threadpoolctl
 
+from simdiff.engine.session import SESSION, Session
 from simdiff.errors import InputError, check_integer
 from simdiff.problem import Problem
 
 _SHARE = 0.8
 """Share of the free memory that trials may plan for."""
 
-_chosen: int | None = None
 
-_resident: dict[jax.Device, int] = {}
-"""Bytes that stay in use between batches: the least seen, for a plan may be made while a batch runs."""
-
-
-def use_devices(count: int | None) -> None:
+def use_devices(count: int | None, session: Session = SESSION) -> None:
     """Compute on the first `count` local devices from now on; None: on all of them, the default.
 
     JAX decides what the local devices are: the GPUs if it has any, else one CPU device, or as many simulated
@@ -31,18 +27,17 @@ def use_devices(count: int | None) -> None:
     Raises:
         InputError: fewer than one, or more than there are.
     """
-    global _chosen
     there = jax.local_devices()
     wanted = None if count is None else check_integer("devices", count, least=1)
     if wanted is not None and wanted > len(there):
         hint = f"this process sees {describe(tuple(there))}"
         raise InputError("devices", count, f"an integer from 1 to {len(there)}, or null for all", hint)
-    _chosen = wanted
+    session.devices = wanted
 
 
-def in_use() -> tuple[jax.Device, ...]:
+def in_use(session: Session = SESSION) -> tuple[jax.Device, ...]:
     """The devices that trials are spread over."""
-    return tuple(jax.local_devices()[:_chosen])
+    return tuple(jax.local_devices()[: session.devices])
 
 
 def describe(devices: tuple[jax.Device, ...]) -> str:
@@ -51,43 +46,40 @@ def describe(devices: tuple[jax.Device, ...]) -> str:
     return kinds if len(devices) == 1 else f"{len(devices)} x {kinds}"
 
 
-def free_memory(device: jax.Device | None = None) -> int:
+def free_memory(device: jax.Device | None = None, session: Session = SESSION) -> int:
     """Bytes free on a device: its own account on accelerators, the machine's on CPU."""
-    device = device or in_use()[0]
+    device = device or in_use(session)[0]
     stats = device.memory_stats() if device.platform != "cpu" else None
     if stats and "bytes_limit" in stats:
         used = int(stats.get("bytes_in_use", 0))
-        _resident[device] = min(used, _resident.get(device, used))
-        return int(stats["bytes_limit"]) - _resident[device]
+        session.resident[device] = min(used, session.resident.get(device, used))
+        return int(stats["bytes_limit"]) - session.resident[device]
     return int(psutil.virtual_memory().available)
 
 
-def usable_memory(devices: tuple[jax.Device, ...]) -> float:
+def usable_memory(devices: tuple[jax.Device, ...], session: Session = SESSION) -> float:
     """Bytes that trials may plan for on each of these; CPU devices share the memory of the machine."""
-    free = _SHARE * min(free_memory(device) for device in devices)
+    free = _SHARE * min(free_memory(device, session) for device in devices)
     return free / len(devices) if devices[0].platform == "cpu" else free
 
 
-def devices_for(problem: Problem, d: int) -> tuple[jax.Device, ...]:
+def devices_for(problem: Problem, d: int, session: Session = SESSION) -> tuple[jax.Device, ...]:
     """The devices that trials of this size are spread over: all in use.
 
     On CPU no more than there is memory for, and at least one, which has all cores and all memory then.
     What was found is kept, for a trial that runs takes of the memory that is at hand.
     """
-    devices = in_use()
+    devices = in_use(session)
     if devices[0].platform != "cpu" or len(devices) == 1:
         return devices
     key = problem.digest(), d, devices
-    if key not in _counts:
-        trials = int(_SHARE * free_memory(devices[0]) / max(1, problem.memory(d)))
-        _counts[key] = max(1, min(len(devices), trials))
-    return devices[: _counts[key]]
+    if key not in session.spread:
+        trials = int(_SHARE * free_memory(devices[0], session) / max(1, problem.memory(d)))
+        session.spread[key] = max(1, min(len(devices), trials))
+    return devices[: session.spread[key]]
 
 
-_counts: dict[tuple, int] = {}
-
-
-def check_memory(problem: Problem, d: int, split: bool = True) -> None:
+def check_memory(problem: Problem, d: int, split: bool = True, session: Session = SESSION) -> None:
     """Refuse a trial that does not fit, naming the largest size that would; `split`: devices may split it.
 
     What was found to fit is not looked at again: later trials of a run must not be refused for the memory
@@ -96,14 +88,14 @@ def check_memory(problem: Problem, d: int, split: bool = True) -> None:
     Raises:
         InputError: before anything is computed.
     """
-    devices = devices_for(problem, d)
-    planned = _fewest.get((problem.digest(), d, devices))
+    devices = devices_for(problem, d, session)
+    planned = session.fewest.get((problem.digest(), d, devices))
     if planned is not None and (split or planned == 1):
         return
-    have, count = usable_memory(devices), len(devices)
+    have, count = usable_memory(devices, session), len(devices)
     most = count if split else 1
     if _enough(problem, d, have, most):
-        fewest_devices(problem, d)
+        fewest_devices(problem, d, session)
         return
     whole, least = problem.memory(d), problem.split_memory(d, most)
     shares = f", or {_gib(least)} on each of {most} devices that split it" if least < whole else ""
@@ -121,31 +113,28 @@ def _enough(problem: Problem, d: int, have: float, most: int) -> list[int]:
     return [parts for parts in _divisors(most) if problem.split_memory(d, parts) <= have]
 
 
-def fewest_devices(problem: Problem, d: int) -> int:
+def fewest_devices(problem: Problem, d: int, session: Session = SESSION) -> int:
     """Devices that must split a trial for it to fit: 1 where it does on one, or does on none.
 
     What was found is kept, for a trial that runs takes of the memory that is at hand.
     """
-    devices = devices_for(problem, d)
+    devices = devices_for(problem, d, session)
     key = problem.digest(), d, devices
-    if key not in _fewest:
-        enough = _enough(problem, d, usable_memory(devices), len(devices))
+    if key not in session.fewest:
+        enough = _enough(problem, d, usable_memory(devices, session), len(devices))
         if not enough:
             return 1
-        _fewest[key] = enough[0]
-    return _fewest[key]
+        session.fewest[key] = enough[0]
+    return session.fewest[key]
 
 
-_fewest: dict[tuple, int] = {}
-
-
-def split_further(problem: Problem, d: int, parts: int) -> bool:
+def split_further(problem: Problem, d: int, parts: int, session: Session = SESSION) -> bool:
     """Plan trials for the next number of devices above `parts` at which each needs less; False: none does."""
-    devices = devices_for(problem, d)
+    devices = devices_for(problem, d, session)
     less = problem.split_memory(d, parts)
     more = [k for k in _divisors(len(devices)) if k > parts and problem.split_memory(d, k) < less]
     if more:
-        _fewest[problem.digest(), d, devices] = more[0]
+        session.fewest[problem.digest(), d, devices] = more[0]
     return bool(more)
 
 
@@ -161,14 +150,14 @@ def largest_size(problem: Problem, d: int, have: float, parts: int = 1) -> str:
     return f"at most about {fits} for this problem here" if fits else "no size of this problem fits here"
 
 
-def side_by_side(problem: Problem, d: int, count: int) -> int:
+def side_by_side(problem: Problem, d: int, count: int, session: Session = SESSION) -> int:
     """Trials under one vmap on a device that is given `count`: a divisor of it.
 
     As many as fit on an accelerator; one on CPU, whose cores a trial fills.
     """
-    if in_use()[0].platform == "cpu":
+    if in_use(session)[0].platform == "cpu":
         return 1
-    return largest_divisor(count, int(usable_memory(in_use()) / max(1, problem.memory(d))))
+    return largest_divisor(count, int(usable_memory(in_use(session), session) / max(1, problem.memory(d))))
 
 
 def largest_divisor(count: int, most: int) -> int:
@@ -180,14 +169,14 @@ def _divisors(count: int) -> list[int]:
     return [k for k in range(1, count + 1) if count % k == 0]
 
 
-def one_lapack_thread() -> contextlib.AbstractContextManager:
+def one_lapack_thread(session: Session = SESSION) -> contextlib.AbstractContextManager:
     """Keep LAPACK's own threads out of the way of XLA's while trials run on CPU.
 
     Both pools wait actively: on a machine with other work, two LAPACK threads made trials at d = 100 to
     400 five to ten times slower; on an idle one a trial takes the same time with one thread as with two
     (two cores, jaxlib 0.10).
     """
-    if in_use()[0].platform != "cpu":
+    if in_use(session)[0].platform != "cpu":
         return contextlib.nullcontext()
     return _pools().limit(limits=1, user_api="blas")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from simdiff.engine.devices import devices_for, fewest_devices, largest_divisor
+from simdiff.engine.session import SESSION, Session
 from simdiff.problem import Kernel, Problem
 
 
@@ -16,7 +16,7 @@ class Group:
     devices: int = 1
     split: bool = False
 
-    def kernel(self, kernel: Any) -> Kernel:
+    def kernel(self, kernel: Kernel) -> Kernel:
         """What each of them runs."""
         if self.devices == 1:
             return kernel
@@ -26,13 +26,13 @@ class Group:
 ONE_DEVICE = Group()
 
 
-def group(problem: Problem, d: int, batch: int) -> Group:
+def group(problem: Problem, d: int, batch: int, session: Session = SESSION) -> Group:
     """The devices of one trial, in batches of so many.
 
     A trial that does not fit a device is split over the fewest that can hold it. Where a batch has fewer
     trials than there are devices, these share them, rows or all.
     """
-    devices, fewest = len(devices_for(problem, d)), fewest_devices(problem, d)
+    devices, fewest = len(devices_for(problem, d, session)), fewest_devices(problem, d, session)
     idle = largest_divisor(devices, devices // batch)
     if fewest > 1:
         return Group(max(fewest, idle), split=True)

@@ -11,13 +11,6 @@ from simdiff.problem import Problem
 
 DEFAULT = (100, 200, 400)
 
-APART = (80, 160, 512)
-"""Sizes far apart make a limit cheap. A fit with 1/d and 1/d^2 takes E_inf = sum w_d E(d), w from Lagrange's
-formula at 1/d = 0. Trials of standard deviation ~ 1/d and cost ~ d^3 are best spread in proportion to
-|w_d| d^(-5/2), and then cost (sum |w_d| sqrt d)^2 in all: at these sizes this is 0.38 of that at `DEFAULT`,
-while the neglected term in 1/d^3 shifts the limit, in proportion to 1/(d_1 d_2 d_3), by 1.2 times as much.
-For high precision only: at 1% the pilot trials at the largest size cost more than is saved."""
-
 _FARTHEST = 0.15
 """A size is moved by at most this share."""
 

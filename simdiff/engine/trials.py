@@ -20,6 +20,7 @@ from simdiff.engine.devices import check_memory, describe, devices_for, one_lapa
 from simdiff.engine.groups import Group, group
 from simdiff.engine.keys import trial_keys
 from simdiff.engine.returned import check_metrics
+from simdiff.engine.session import SESSION, Session
 from simdiff.problem import Problem
 
 OK, NON_FINITE = "ok", "non-finite"
@@ -41,31 +42,33 @@ _LARGE_TRIAL = 1e11
 _SMALL_TRIAL = 1e8
 
 
-def trials_per_call(problem: Problem, d: int) -> int:
+def trials_per_call(problem: Problem, d: int, session: Session = SESSION) -> int:
     """Trials started together: a batch, rounded up to a multiple of the groups of devices.
 
     How many trials a run asks for is decided in batches, which know of no devices; so a folder written
     with some devices is continued, and read, with any others.
     """
-    groups = len(devices_for(problem, d)) // trial_group(problem, d).devices
+    groups = len(devices_for(problem, d, session)) // trial_group(problem, d, session).devices
     return -(-batch_size(problem, d) // groups) * groups
 
 
-def trial_group(problem: Problem, d: int) -> Group:
+def trial_group(problem: Problem, d: int, session: Session = SESSION) -> Group:
     """The devices that work on one trial."""
-    return group(problem, d, batch_size(problem, d))
+    return group(problem, d, batch_size(problem, d), session)
 
 
-def batches(problem: Problem, d: int, trials: Iterable[int]) -> list[list[int]]:
+def batches(problem: Problem, d: int, trials: Iterable[int], session: Session = SESSION) -> list[list[int]]:
     """The wanted trials, cut along the fixed grid of launches."""
-    size = trials_per_call(problem, d)
+    size = trials_per_call(problem, d, session)
     groups: dict[int, list[int]] = {}
     for trial in sorted(set(trials)):
         groups.setdefault(trial // size, []).append(trial)
     return list(groups.values())
 
 
-def prepare(problem: Problem, d: int, seed: int, dtype: str = "auto") -> BatchProgram:
+def prepare(
+    problem: Problem, d: int, seed: int, dtype: str = "auto", session: Session = SESSION
+) -> BatchProgram:
     """Compile the program of this problem and size; cheap when that has been done.
 
     Returns:
@@ -74,18 +77,23 @@ def prepare(problem: Problem, d: int, seed: int, dtype: str = "auto") -> BatchPr
     Raises:
         InputError: one trial does not fit in memory.
     """
-    check_memory(problem, d)
-    size = trials_per_call(problem, d)
-    launch = BatchProgram(problem, d, dtype, size, trial_group(problem, d))
+    check_memory(problem, d, session=session)
+    size = trials_per_call(problem, d, session)
+    program = BatchProgram(problem, d, dtype, size, trial_group(problem, d, session), session)
     try:
-        launch.compile(trial_keys(problem, d, seed, range(size)), problem.kernel(d, dtype)[1])
+        program.compile(trial_keys(problem, d, seed, range(size)), problem.kernel(d, dtype)[1])
     except Replanned:
-        return prepare(problem, d, seed, dtype)
-    return launch
+        return prepare(problem, d, seed, dtype, session)
+    return program
 
 
 def run_trials(
-    problem: Problem, d: int, seed: int, trials: Iterable[int], dtype: str = "auto"
+    problem: Problem,
+    d: int,
+    seed: int,
+    trials: Iterable[int],
+    dtype: str = "auto",
+    session: Session = SESSION,
 ) -> Iterator[pd.DataFrame]:
     """Rows of the given trials, a frame a batch as it comes.
 
@@ -95,28 +103,29 @@ def run_trials(
     left = set(trials)
     while left:
         with contextlib.suppress(Replanned):
-            for frame in _launched(problem, d, seed, left, dtype):
+            for frame in _until_replanned(problem, d, seed, left, dtype, session):
                 yield frame
                 left -= set(frame["trial"])
 
 
-def _launched(
-    problem: Problem, d: int, seed: int, trials: Collection[int], dtype: str
+def _until_replanned(
+    problem: Problem, d: int, seed: int, trials: Collection[int], dtype: str, session: Session
 ) -> Iterator[pd.DataFrame]:
     """The rows of `run_trials`, until trials are planned anew."""
-    launch, size = prepare(problem, d, seed, dtype), trials_per_call(problem, d)
+    program = prepare(problem, d, seed, dtype, session)
+    size = trials_per_call(problem, d, session)
     _, inputs = problem.kernel(d, dtype)
-    for wanted in batches(problem, d, trials):
+    for wanted in batches(problem, d, trials, session):
         whole = range(wanted[0] // size * size, wanted[0] // size * size + size)
-        arguments = launch.placed(trial_keys(problem, d, seed, whole), inputs)
+        arguments = program.placed(trial_keys(problem, d, seed, whole), inputs)
         inputs = arguments[1]  # on the devices from now on
         start = time.perf_counter()
-        with one_lapack_thread():
-            metrics = launch(*arguments)
+        with one_lapack_thread(session):
+            metrics = program(*arguments)
         seconds = (time.perf_counter() - start) / size
         frame = rows(problem, d, seed, list(whole), metrics)
         frame["duration"] = seconds
-        frame["device"], frame["platform"] = describe(launch.devices), launch.devices[0].platform
+        frame["device"], frame["platform"] = describe(program.devices), program.devices[0].platform
         frame["dtype"] = problem.arithmetic(dtype)
         yield frame[frame["trial"].isin(wanted)].reset_index(drop=True)
 

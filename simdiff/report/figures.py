@@ -21,9 +21,9 @@ import pandas as pd
 from simdiff.analysis import check_arguments, sample_complexity
 from simdiff.analysis.spectra import feature_eigenvalues, feature_spectrum
 from simdiff.errors import InputError, check_choice, check_integer
+from simdiff.parts.build import build_problem
 from simdiff.problem import Problem, flatten
 from simdiff.problems import DenoisingScoreMatching
-from simdiff.problems.build import build_problem
 from simdiff.report.ensemble_figures import check_ensembles, draw_learned_densities, draw_target_fields
 from simdiff.report.plots import columns
 from simdiff.report.plots.complexity import draw_complexity

@@ -16,12 +16,13 @@ from __future__ import annotations
 import abc
 import copy
 import dataclasses
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from simdiff.errors import InputError, check_number
+from simdiff.parts.registry import register
 
 Times = Float[Array, "*s"]
 
@@ -41,7 +42,7 @@ class Diffusion(abc.ABC):
     t_min: float
     t_max: float
 
-    def between(self, t_min: Any, t_max: Any) -> Self:
+    def between(self, t_min: Any, t_max: Any) -> Diffusion:
         """The same process between other times, unchecked: numbers, or values that JAX traces."""
         other = copy.copy(self)
         object.__setattr__(other, "t_min", t_min)
@@ -53,7 +54,7 @@ class Diffusion(abc.ABC):
         """The coefficients at times t."""
 
     @abc.abstractmethod
-    def time(self, u: Times) -> Times:
+    def time(self, u: Times | float) -> Any:
         """Times at the places u in [0, 1], growing from t_min to t_max."""
 
 
@@ -67,6 +68,7 @@ def _check_times(schedule: Diffusion, most: float | None = None) -> None:
     object.__setattr__(schedule, "t_max", t_max)
 
 
+@register("schedule", "variance_preserving")
 @dataclasses.dataclass(frozen=True)
 class VariancePreserving(Diffusion):
     """beta = D = b0 + b1 t, alpha = exp(-b0 t - b1 t^2 / 2), sig2 = 1 - alpha^2; equal steps of t.
@@ -90,11 +92,12 @@ class VariancePreserving(Diffusion):
         beta = self.b0 + self.b1 * t
         return Level(jnp.exp(-exponent), -jnp.expm1(-2.0 * exponent), beta, beta)
 
-    def time(self, u: Times) -> Times:
+    def time(self, u: Times | float) -> Any:
         """Equal steps."""
         return self.t_min + (self.t_max - self.t_min) * u
 
 
+@register("schedule", "variance_exploding")
 @dataclasses.dataclass(frozen=True)
 class VarianceExploding(Diffusion):
     """alpha = 1, sig2 = t^2, D = t: EDM, with t^(1/rho) in equal steps and EDM's values as defaults."""
@@ -111,12 +114,13 @@ class VarianceExploding(Diffusion):
         """The coefficients."""
         return Level(jnp.ones_like(t), t * t, jnp.zeros_like(t), t)
 
-    def time(self, u: Times) -> Times:
+    def time(self, u: Times | float) -> Any:
         """Equal steps of t^(1/rho)."""
         low, high = self.t_min ** (1.0 / self.rho), self.t_max ** (1.0 / self.rho)
         return (low + (high - low) * u) ** self.rho
 
 
+@register("schedule", "square_root")
 @dataclasses.dataclass(frozen=True)
 class SquareRoot(Diffusion):
     """alpha = sqrt(1 - t), sig2 = t, beta = D = 1 / (2 (1 - t)), t < 1; equal steps of t."""
@@ -132,6 +136,6 @@ class SquareRoot(Diffusion):
         beta = 0.5 / (1.0 - t)
         return Level(jnp.sqrt(1.0 - t), jnp.asarray(t), beta, beta)
 
-    def time(self, u: Times) -> Times:
+    def time(self, u: Times | float) -> Any:
         """Equal steps."""
         return self.t_min + (self.t_max - self.t_min) * u

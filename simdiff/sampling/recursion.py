@@ -84,8 +84,8 @@ def shrinkage(a: Number, h: Number, training: Training, x: PerMode) -> tuple[Tab
     return -jnp.expm1(-spent) / total, (signal + h * jnp.exp(-spent)) / total
 
 
-def _sampled(plan: Steps | Limit, training: Training, x: PerMode) -> tuple[Table, Table]:
-    if isinstance(plan, Steps):
+def _sampled(plan: Any, training: Training, x: PerMode) -> tuple[Table, Table]:
+    if not plan.continuous:
         return _stepped(plan, training, x)
     if training.times is None:
         return _closed_form(plan, training.ridge, x)

@@ -23,6 +23,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from simdiff.errors import InputError, check_choice, check_integer, check_number
+from simdiff.parts.registry import register
 
 PerStep = Float[Array | np.ndarray, " T"]
 Number = Float[Array | np.ndarray, ""]
@@ -40,6 +41,11 @@ class Steps(NamedTuple):
     push: PerStep
     noise: PerStep
 
+    @property
+    def continuous(self) -> bool:
+        """A reverse process in steps."""
+        return False
+
 
 class Limit(NamedTuple):
     """A reverse process in continuous time; losses are taken at one level (a, h), arrays of length 1.
@@ -52,6 +58,11 @@ class Limit(NamedTuple):
     start: Number
     strength: Number
 
+    @property
+    def continuous(self) -> bool:
+        """A reverse process without steps."""
+        return True
+
 
 class Schedule(abc.ABC):
     """How samples are made; concrete schedules are frozen dataclasses."""
@@ -61,6 +72,7 @@ class Schedule(abc.ABC):
         """The steps, or the limit, as float64 arrays."""
 
 
+@register("schedule", "exact")
 @dataclasses.dataclass(frozen=True)
 class Exact(Schedule):
     """Sampling without discretisation error; `t` is the time at which test and train loss are taken.
@@ -87,6 +99,7 @@ class Exact(Schedule):
         return Limit(a, h, np.array(math.exp(-2.0 * self.horizon)), np.array(strength))
 
 
+@register("schedule", "ddpm")
 @dataclasses.dataclass(frozen=True)
 class DDPM(Schedule):
     """DDPM with noise prediction, beta_t = first + (last - first) t / T for t = 1..T = `steps`.
@@ -142,6 +155,7 @@ class EvenSteps(Schedule):
         return *_level(times), self.horizon / self.steps
 
 
+@register("schedule", "reverse_sde")
 @dataclasses.dataclass(frozen=True)
 class ReverseSDE(EvenSteps):
     """The reverse SDE in equal steps of time.
@@ -161,6 +175,7 @@ class ReverseSDE(EvenSteps):
         return Steps(a, h, np.full_like(h, keep), push, np.full_like(h, noise))
 
 
+@register("schedule", "probability_flow")
 @dataclasses.dataclass(frozen=True)
 class ProbabilityFlow(EvenSteps):
     """The probability-flow ODE in equal steps of time.

@@ -13,25 +13,19 @@ from typing import Any
 import numpy as np
 
 from simdiff.errors import InputError, check_choice
+from simdiff.parts import registry
 from simdiff.parts.import_paths import is_path, load_object
 
-BUILT_IN = {
-    "effective_dynamics": "simdiff.theory.ensemble.effective_dynamics:predict",
-    "effective_dynamics_first_order": "simdiff.theory.ensemble.effective_dynamics:first_order",
-    "gaussian_equivalence": "simdiff.theory.denoising.gaussian_equivalence:predict",
-    "gradient_flow": "simdiff.theory.denoising.gradient_flow:predict",
-    "linear_denoiser": "simdiff.theory.linear_denoiser.linear_denoiser:predict",
-    "linear_sampling": "simdiff.theory.linear_chain.linear_sampling:predict",
-    "wishart_kl": "simdiff.theory.linear_chain.wishart_kl:predict",
-}
-"""Name: import path. A new theory is a module of this package and a line here."""
+PACKAGE = "simdiff.theory"
+"""Where theories register themselves, each in its own file."""
 
 Theory = Callable[[Any], Mapping[str, Any]]
 
 
 def names() -> tuple[str, ...]:
-    """The built-in theories."""
-    return tuple(BUILT_IN)
+    """The registered theories: the built-in ones, and those of other distributions."""
+    registry.import_all(PACKAGE)
+    return tuple(registry.parts("theory"))
 
 
 def load(theory: str | Theory | None, problem: Any) -> Theory:
@@ -53,11 +47,21 @@ def load(theory: str | Theory | None, problem: Any) -> Theory:
     if callable(theory):
         return theory
     if not is_path(theory):
-        theory = BUILT_IN[check_choice("theory", theory, names(), ", or an import path package.module:name")]
+        return _registered(theory)
     found = load_object("theory", theory)
     if not callable(found):
         raise InputError("theory", theory, "a callable problem -> mapping", f"it is a {type(found).__name__}")
     return found
+
+
+def _registered(name: Any) -> Theory:
+    """The theory of this name; its file is the only one that is imported where it carries the name."""
+    found = registry.registered_in(PACKAGE, "theory", name)
+    if found is None:
+        known = names()
+        name = check_choice("theory", name, known, ", or an import path package.module:name")
+        found = registry.parts("theory")[name]
+    return found.factory  # type: ignore[return-value]
 
 
 def evaluate(

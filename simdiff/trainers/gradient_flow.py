@@ -10,16 +10,19 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from simdiff.errors import InputError, check_number
+from simdiff.parts.registry import register
+from simdiff.trainers.base import Trainer
 
 
+@register("trainer", "gradient_flow", times=(0.1, 1, 10, 100, 1000, 10000))
 @dataclasses.dataclass(frozen=True)
-class GradientFlow:
+class GradientFlow(Trainer):
     """Gradient flow from zero, recorded at `times`, with ridge >= 0 in the loss.
 
     Time is that of B: gradient descent with step eta on L(A) reaches time 2 eta h k / (d p) after k
@@ -32,6 +35,9 @@ class GradientFlow:
     times: tuple[float, ...]
     ridge: float = 0.0
 
+    exact: ClassVar[bool] = True
+    solution: ClassVar[str] = "path"  # type: ignore[assignment]
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "times", _check_times(self.times))
         object.__setattr__(self, "ridge", check_number("trainer.ridge", self.ridge, least=0))
@@ -40,6 +46,28 @@ class GradientFlow:
     def training_times(self) -> tuple[float, ...]:
         """The times themselves."""
         return self.times
+
+    @property
+    def recorded(self) -> tuple[float, ...]:
+        """The times themselves."""
+        return self.times
+
+    @property
+    def smallest_scale(self) -> float:
+        """A flow of length tau resolves eigenvalues above 1 / tau."""
+        return self.ridge + 1.0 / self.times[-1]
+
+    @property
+    def weighted_kind(self) -> str:
+        """A flow to one time: samples are drawn there."""
+        if len(self.times) > 1:
+            hint = "samples are drawn at one time: sweep over trainer.times instead"
+            raise InputError("trainer.times", list(self.times), "one training time", hint)
+        return "flow"
+
+    def flops(self, p: int, d: int) -> float:
+        """An eigendecomposition and the forms along the path, in units of products."""
+        return 30.0 * p**3
 
 
 def flow_filter(

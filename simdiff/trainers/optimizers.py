@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -10,6 +11,8 @@ import numpy as np
 import optax
 
 from simdiff.errors import InputError, check_choice, check_integer, check_number
+from simdiff.parts.registry import register
+from simdiff.trainers.base import Solution, Trainer
 
 _OPTIMISERS: dict[str, Callable[[Any], optax.GradientTransformation]] = {
     "sgd": optax.sgd,
@@ -30,8 +33,9 @@ _SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
 }
 
 
+@register("trainer", "optax")
 @dataclasses.dataclass(frozen=True)
-class Optax:
+class Optax(Trainer):
     """Gradient training of A from zero.
 
     The loss minimised is L(A) d p / (2 h), so that for plain SGD the step is measured in the training
@@ -74,10 +78,51 @@ class Optax:
             )
 
     @property
+    def fresh_noise(self) -> bool:  # type: ignore[override]
+        """Whether noise is drawn anew in every step."""
+        return self.noise == "fresh"
+
+    @property
+    def solution(self) -> Solution:
+        """Plain full-batch descent follows a known path; theory knows no other optimiser's."""
+        return "path" if self.step > 0 else None
+
+    @property
+    def smallest_scale(self) -> float:
+        """Nothing is solved."""
+        return math.inf
+
+    @property
+    def weighted_kind(self) -> str:
+        """Descent on all draws, plain or not."""
+        if self.batch is not None:
+            raise InputError("trainer.batch", self.batch, "null: all draws in every step")
+        return "descent" if self.step > 0 else "optimiser"
+
+    def flops(self, p: int, d: int) -> float:
+        """Of all steps: three products with a batch, one with U for the exact gradient."""
+        return self.steps * (6.0 * self.batch * p * d if self.batch else 2.0 * p**2 * d)
+
+    def check_draws(self, m: float) -> None:
+        """Fresh noise is m = infinity; batches of fixed draws are not."""
+        if self.noise == "fresh" and not math.isinf(m):
+            raise InputError(
+                "m", m, "inf", 'trainer.noise="fresh" draws new noise each step, which is m = inf'
+            )
+        if self.noise == "fixed" and self.batch is not None and math.isinf(m):
+            hint = 'm = inf has no fixed draws: use noise="fresh", or batch=None for the exact gradient'
+            raise InputError("trainer.noise", "fixed", "fresh", hint)
+
+    @property
     def times(self) -> tuple[float, ...]:
         """The recorded steps: log-spaced integers from 1 (or so) to `steps`."""
         spaced = np.unique(np.rint(np.geomspace(self.steps, 1, self.records)).astype(int))
         return tuple(float(step) for step in spaced)
+
+    @property
+    def recorded(self) -> tuple[float, ...]:
+        """The recorded steps."""
+        return self.times
 
     @property
     def step(self) -> float:
@@ -96,6 +141,12 @@ class Optax:
         scale = 10.0 if self.name in ("momentum", "nesterov") else 1.0
         return tuple(float(scale * spent[int(step) - 1]) for step in self.times)
 
-    def transformation(self) -> optax.GradientTransformation:
+    @property
+    def steps_taken(self) -> int:
+        """All of them."""
+        return self.steps
+
+    @property
+    def optimiser(self) -> optax.GradientTransformation:
         """The optax optimiser with its schedule."""
         return _OPTIMISERS[self.name](_SCHEDULES[self.schedule](self.learning_rate, self.steps))

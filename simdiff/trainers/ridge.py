@@ -10,22 +10,37 @@ notation:
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from simdiff.errors import check_number
+from simdiff.parts.registry import register
+from simdiff.trainers.base import Trainer
 
 
+@register("trainer", "ridge", ridge=1e-3)
 @dataclasses.dataclass(frozen=True)
-class Ridge:
+class Ridge(Trainer):
     """Exact ridge regression; `ridge` is lambda of the loss, > 0."""
 
     ridge: float
 
+    exact: ClassVar[bool] = True
+    splits: ClassVar[bool] = True
+    runs_long: ClassVar[bool] = False
+    solution: ClassVar[str] = "minimum"  # type: ignore[assignment]
+    weighted_kind: ClassVar[str] = "ridge"
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "ridge", check_number("trainer.ridge", self.ridge, above=0))
+
+    @property
+    def smallest_scale(self) -> float:
+        """The ridge: smaller eigenvalues of U do not matter beside it."""
+        return self.ridge
 
 
 def solve_regularised(

@@ -24,38 +24,15 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from simdiff.errors import InputError
-from simdiff.trainers.gradient_flow import GradientFlow, flow_filter
-from simdiff.trainers.optimizers import Optax
-from simdiff.trainers.ridge import Ridge, solve_regularised
+from simdiff.trainers.base import Trainer
+from simdiff.trainers.gradient_flow import flow_filter
+from simdiff.trainers.ridge import solve_regularised
 from simdiff.trainers.weighted_ridge import weighted_ridge
 
-WeightedTrainer = Ridge | GradientFlow | Optax
 
-
-def training_kind(trainer: WeightedTrainer) -> str:
-    """ridge, flow, descent (full-batch SGD with a constant step) or optimiser.
-
-    Raises:
-        InputError: several times of a flow, or batches.
-    """
-    if isinstance(trainer, Ridge):
-        return "ridge"
-    if isinstance(trainer, GradientFlow):
-        if len(trainer.times) > 1:
-            hint = "samples are drawn at one time: sweep over trainer.times instead"
-            raise InputError("trainer.times", list(trainer.times), "one training time", hint)
-        return "flow"
-    if trainer.batch is not None:
-        raise InputError("trainer.batch", trainer.batch, "null: all draws in every step")
-    return "descent" if trainer.step > 0 else "optimiser"
-
-
-def training_numbers(trainer: WeightedTrainer) -> dict[str, float]:
+def training_numbers(trainer: Trainer) -> dict[str, float]:
     """ridge, time and step; 0 where the trainer has none."""
-    time = 0.0 if isinstance(trainer, Ridge) else trainer.training_times[-1]
-    step = trainer.step if isinstance(trainer, Optax) else 0.0
-    return {"ridge": trainer.ridge, "time": time, "step": step}
+    return {"ridge": trainer.ridge, "time": trainer.training_times[-1], "step": trainer.step}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,10 +40,10 @@ class WeightedTraining:
     """How one model is trained, inside a compiled program: numbers may be traced.
 
     Args:
-        kind: of `training_kind`.
+        kind: of `Trainer.weighted_kind`.
         count: P.
         ridge, time, step: of `training_numbers`.
-        optimiser: the optax optimiser and its number of steps, for networks.
+        trainer: has the optax optimiser and its number of steps, for networks.
         dtype: arithmetic of a network's descent.
     """
 
@@ -75,7 +52,7 @@ class WeightedTraining:
     ridge: Array
     time: Array
     step: Array
-    optimiser: Optax | None = None
+    trainer: Trainer | None = None
     dtype: str = "float64"
 
     def features(
@@ -101,10 +78,11 @@ class WeightedTraining:
         self, outputs: Callable[[Any], Array], start: Any, y: Float[Array, "n O"], weights: Array
     ) -> Any:
         """Parameters after descent from `start`; `outputs(parameters)` is (n, O), 0 at the start."""
-        assert self.optimiser is not None
+        assert self.trainer is not None
         share = (weights / self.count).astype(self.dtype)[:, None]
         wanted, ridge = y.astype(self.dtype), self.ridge.astype(self.dtype)
-        optimiser = self.optimiser.transformation()
+        optimiser = self.trainer.optimiser
+        assert optimiser is not None
 
         def loss(now: Any) -> Array:
             moved = jax.tree.map(lambda a, b: jnp.sum((a - b) ** 2), now, start)
@@ -117,7 +95,7 @@ class WeightedTraining:
             return optax.apply_updates(now, change), memory
 
         state = (start, optimiser.init(start))
-        return jax.lax.fori_loop(0, self.optimiser.steps, update, state)[0]
+        return jax.lax.fori_loop(0, self.trainer.steps_taken, update, state)[0]
 
     def _solved(self, gram: Float[Array, "k k"], right: Float[Array, "k O"]) -> Float[Array, "k O"]:
         """q(gram) right: by a factorisation, by eigenvectors, or step by step."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +63,7 @@ class SizeStats:
         return np.sqrt(np.sqrt(self.variances) * pooled / self.sizes)
 
 
-def size_stats(samples: Mapping[int, npt.ArrayLike], bad: Mapping[int, int] | None = None) -> SizeStats:
+def size_stats(samples: Mapping[int, Any], bad: Mapping[int, int] | None = None) -> SizeStats:
     """Moments of `samples[d]`, the values of one metric at size d; non-finite values count as bad.
 
     `bad[d]` adds trials known to be bad for another reason.

@@ -13,7 +13,7 @@ import functools
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import pandas as pd
 
@@ -28,6 +28,7 @@ Progress = Callable[[int, int, int], None]
 """`progress(d, trials finished, trials wanted)` after every batch and every decision."""
 
 
+@runtime_checkable
 class TrialStore(Protocol):
     """Where trial rows are kept: a run folder, or memory."""
 

@@ -14,7 +14,7 @@ from simdiff import engine
 from simdiff.cli import compose as composition
 from simdiff.cli import main as cli
 from simdiff.cli.compose import CONFIGS, make_plan
-from simdiff.problems.build import RUN_SETTINGS, build_problem
+from simdiff.parts.build import RUN_SETTINGS, build_problem
 from simdiff.store import RunFolder
 
 HERE = Path(__file__).parent.parent

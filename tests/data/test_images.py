@@ -10,7 +10,7 @@ import pytest
 import simdiff
 from simdiff.data import Digits, Images, Patches
 from simdiff.data.points import length_ratios, prepare
-from simdiff.problems.build import build_problem
+from simdiff.parts.build import build_problem
 
 KEY = jax.random.key(5)
 

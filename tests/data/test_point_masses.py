@@ -5,7 +5,7 @@ import pytest
 
 import simdiff
 from simdiff.data import PointMasses
-from simdiff.problems.build import build_problem
+from simdiff.parts.build import build_problem
 
 
 def test_duplicates_add_their_weights():

@@ -22,6 +22,7 @@ from toy_problems import Mean, Path, mean_theory
 import simdiff
 from simdiff.api import make_study
 from simdiff.engine import (
+    SESSION,
     batch_program,
     compilation,
     devices,
@@ -63,9 +64,9 @@ def on_all_devices():
         ahead = threading.Thread(target=prepare, args=(RIDGE, 40, 0, "float64"))
         ahead.start()
         ahead.join()
-    programs = len(compilation._programs)
+    programs = len(SESSION.programs)
     found = {"ridge": numbers(RIDGE, range(8), dtype="float64")}
-    found["compiled late"] = len(compilation._programs) - programs
+    found["compiled late"] = len(SESSION.programs) - programs
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | HURRY)
         patch.setattr(trials, "batch_size", lambda problem, d: 2)
@@ -102,7 +103,7 @@ def test_matrix_products_differ_by_rounding_only(eight, monkeypatch):
 
     A row left out or counted twice would change errors by some 1e-4.
     """
-    monkeypatch.setattr(compilation, "_programs", {})
+    monkeypatch.setattr(SESSION, "programs", {})
     monkeypatch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | HURRY)
     here = np.array(numbers(RIDGE, range(8), dtype="float64"))
     np.testing.assert_allclose(eight["ridge"], here, rtol=1e-9)
@@ -154,7 +155,7 @@ def accelerators(monkeypatch, *in_use):
     found = tuple(Mock(spec=jax.Device, platform="gpu", device_kind="toy") for _ in in_use)
     for device, used in zip(found, in_use, strict=True):
         device.memory_stats.return_value = {"bytes_limit": 10**6, "bytes_in_use": used}
-    monkeypatch.setattr(devices, "in_use", lambda: found)
+    monkeypatch.setattr(devices, "in_use", lambda *_: found)
     return found
 
 
@@ -169,8 +170,8 @@ def test_trials_side_by_side_fill_the_fullest_device(monkeypatch):
 
 def test_cores_stay_idle_where_memory_does_not_hold_a_trial_each(monkeypatch):
     found = tuple(Mock(spec=jax.Device, platform="cpu", device_kind="toy") for _ in range(4))
-    monkeypatch.setattr(devices, "in_use", lambda: found)
-    monkeypatch.setattr(devices, "free_memory", lambda device: 10**6)  # of the machine: 800,000 to plan for
+    monkeypatch.setattr(devices, "in_use", lambda *_: found)
+    monkeypatch.setattr(devices, "free_memory", lambda *_: 10**6)  # of the machine: 800,000 to plan for
     counts = {d: len(devices.devices_for(Square(), d)) for d in (158, 159, 223, 224, 316, 317)}
     assert counts == {158: 4, 159: 3, 223: 2, 224: 1, 316: 1, 317: 1}
     assert trials_per_call(Square(), 159) == 9
@@ -195,15 +196,15 @@ def short_of_memory(monkeypatch, most):
     """A device that plans eight trials at a time and holds `most`; returns the attempts made."""
     attempts, real = [], batch_program.program
 
-    def program(kernel, keys, inputs, width, check):
+    def program(kernel, keys, inputs, width, check, session):
         attempts.append(width)
         if width > most:
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate")
-        return real(kernel, keys, inputs, width, check)
+        return real(kernel, keys, inputs, width, check, session)
 
-    monkeypatch.setattr(batch_program, "_planned", {})
-    monkeypatch.setattr(batch_program, "_notes", [])
-    monkeypatch.setattr(batch_program, "side_by_side", lambda problem, d, count: count)
+    monkeypatch.setattr(SESSION, "side_by_side", {})
+    monkeypatch.setattr(SESSION, "notes", [])
+    monkeypatch.setattr(batch_program, "side_by_side", lambda problem, d, count, session: count)
     monkeypatch.setattr(batch_program, "program", program)
     return attempts
 

@@ -11,8 +11,9 @@ import pytest
 from toy_problems import Mean
 
 import simdiff
-from simdiff.engine import compilation, program_cache
+from simdiff.engine import program_cache
 from simdiff.engine.program_cache import use_cache
+from simdiff.engine.session import SESSION
 from simdiff.errors import InputError
 
 
@@ -27,7 +28,7 @@ def settings(monkeypatch: pytest.MonkeyPatch):
 
 def trials(patch: pytest.MonkeyPatch) -> pd.DataFrame:
     """Rows of trials whose program this process has not compiled yet."""
-    patch.setattr(compilation, "_programs", {})
+    patch.setattr(SESSION, "programs", {})
     jax.clear_caches()
     return simdiff.simulate(Mean(), d=24, trials=4).drop(columns="duration")
 

@@ -22,6 +22,7 @@ from toy_problems import Mean
 
 import simdiff
 from simdiff.engine import (
+    SESSION,
     batch_program,
     compilation,
     devices,
@@ -105,7 +106,7 @@ def on_eight_devices():
     found["kinked"] = [[temporaries(problem, 1), temporaries(problem, 8)] for problem in KINKED]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | HURRY)
-        patch.setattr(devices, "usable_memory", lambda _: problem.split_memory(40, 2))
+        patch.setattr(devices, "usable_memory", lambda *_: problem.split_memory(40, 2))
         for name, problem in CASES.items():
             batch = BATCHES.get(name, 1)
             patch.setattr(trials, "batch_size", lambda problem, d, batch=batch: batch)
@@ -120,15 +121,15 @@ def memory_runs_out(problem):
     """The numbers where only the run tells that two devices do not hold a trial, and what is said of it."""
     real, tried = batch_program.program, []
 
-    def program(kernel, keys, inputs, width, check):
+    def program(kernel, keys, inputs, width, check, session):
         tried.append(kernel.program.columns.devices)
         if tried[-1] < 4:
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate")
-        return real(kernel, keys, inputs, width, check)
+        return real(kernel, keys, inputs, width, check, session)
 
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(record=True) as caught:
         patch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | HURRY)
-        patch.setattr(devices, "_fewest", {})
+        patch.setattr(SESSION, "fewest", {})
         patch.setattr(batch_program, "program", program)
         found = numbers(problem)
     return {"numbers": found, "tried": tried, "said": [str(warning.message) for warning in caught]}
@@ -161,7 +162,7 @@ def test_a_block_left_out_of_the_system_would_be_seen(eight):
 
 
 def on_one_device(monkeypatch, problem):
-    monkeypatch.setattr(compilation, "_programs", {})
+    monkeypatch.setattr(SESSION, "programs", {})
     monkeypatch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | HURRY)
     monkeypatch.setattr(trials, "batch_size", lambda problem, d: 1)
     return np.array(numbers(problem))
@@ -230,7 +231,7 @@ def four(monkeypatch):
     found = tuple(Mock(spec=jax.Device, platform="gpu", device_kind="toy") for _ in range(4))
     for device in found:
         device.memory_stats.return_value = {"bytes_limit": 10**6, "bytes_in_use": 0}
-    monkeypatch.setattr(devices, "in_use", lambda: found)
+    monkeypatch.setattr(devices, "in_use", lambda *_: found)
     return found
 
 
@@ -247,14 +248,14 @@ def test_a_trial_is_split_only_where_it_must_be(four):
 
 def test_what_was_planned_holds_while_trials_take_memory(four, monkeypatch):
     devices.check_memory(Divisible(), 300)
-    monkeypatch.setattr(devices, "usable_memory", lambda _: 400_000)
+    monkeypatch.setattr(devices, "usable_memory", lambda *_: 400_000)
     assert devices.fewest_devices(Divisible(), 300) == 1
     assert devices.fewest_devices(Divisible(), 299) == 2
 
 
 def test_a_run_is_not_refused_half_way(four, monkeypatch):
     devices.check_memory(Square(), 300)
-    monkeypatch.setattr(devices, "usable_memory", lambda _: 400_000)
+    monkeypatch.setattr(devices, "usable_memory", lambda *_: 400_000)
     devices.check_memory(Square(), 300)
     devices.check_memory(Square(), 300, split=False)
     with pytest.raises(InputError, match="got 299"):

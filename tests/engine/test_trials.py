@@ -130,7 +130,7 @@ class Large(Mean):
 
 
 def test_a_trial_that_does_not_fit_is_refused_with_the_size_that_would(monkeypatch):
-    monkeypatch.setattr(devices, "free_memory", lambda device=None: 10**6)
+    monkeypatch.setattr(devices, "free_memory", lambda *_: 10**6)
     most = int((0.8 * 10**6 / 8) ** 0.5)
     with pytest.raises(InputError, match=r"one trial needs .* GiB, .* GiB are at hand") as caught:
         simdiff.simulate(Large(), d=2000, trials=1)

@@ -6,7 +6,7 @@ import pytest
 
 import simdiff
 from simdiff.models import Linear, RandomFeatures
-from simdiff.problems.build import build_problem
+from simdiff.parts.build import build_problem
 from simdiff.trainers import GradientFlow, Optax, Ridge
 
 

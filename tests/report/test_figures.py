@@ -16,7 +16,7 @@ import simdiff
 from simdiff.api import make_study
 from simdiff.cli import main as cli
 from simdiff.cli.compose import make_plan
-from simdiff.problems.build import build_problem
+from simdiff.parts.build import build_problem
 from simdiff.report.figures import (
     _in_steps,
     _lines,

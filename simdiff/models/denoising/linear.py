@@ -9,13 +9,16 @@ Source: Merger, Goldt, arXiv 2505.24769.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from typing import ClassVar
 
 from simdiff.errors import InputError
+from simdiff.models.denoising.base import ScoreNetwork
+from simdiff.parts.registry import register
 
 
+@register("model", "linear")
 @dataclasses.dataclass(frozen=True)
-class Linear:
+class Linear(ScoreNetwork):
     """W in R^{d x d}, trained from zero; with `bias` also b in R^d.
 
     The bias is not regularised, and at its best value for W throughout training: means over the training
@@ -31,6 +34,9 @@ class Linear:
 
     bias: bool = False
 
+    theory: ClassVar[str] = "linear_denoiser"
+    path_theory: ClassVar[str] = "linear_denoiser"
+
     def __post_init__(self) -> None:
         if not isinstance(self.bias, bool):
             raise InputError("model.bias", self.bias, "true or false")
@@ -42,7 +48,3 @@ class Linear:
     def at_size(self, d: int) -> Linear:
         """Nothing is rounded."""
         return self
-
-    def ratios(self) -> Mapping[str, float]:
-        """No ratio to d."""
-        return {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
@@ -16,10 +17,13 @@ from simdiff.engine.random_numbers import normal_rows
 from simdiff.errors import check_number
 from simdiff.functions.activations import Activation
 from simdiff.functions.activations import activation as as_activation
+from simdiff.models.denoising.base import ScoreNetwork
+from simdiff.parts.registry import register
 
 
+@register("model", "random_features", psi_p=4.0)
 @dataclasses.dataclass(frozen=True, init=False)
-class RandomFeatures:
+class RandomFeatures(ScoreNetwork):
     """p = psi_p d random features with the given activation.
 
     Args:
@@ -30,6 +34,10 @@ class RandomFeatures:
 
     psi_p: float
     activation: Activation
+
+    splits: ClassVar[bool] = True
+    theory: ClassVar[str] = "gaussian_equivalence"
+    path_theory: ClassVar[str] = "gradient_flow"
 
     def __init__(self, psi_p: float, activation: str | Callable | Activation = "tanh") -> None:
         object.__setattr__(self, "psi_p", check_number("model.psi_p", psi_p, above=0))
@@ -42,6 +50,11 @@ class RandomFeatures:
     def at_size(self, d: int) -> RandomFeatures:
         """psi_p = p / d for the whole number p."""
         return dataclasses.replace(self, psi_p=self.width(d) / d)
+
+    @property
+    def kinks(self) -> tuple[float, ...]:
+        """Those of the activation."""
+        return self.activation.kinks
 
     def ratios(self) -> Mapping[str, float]:
         """p should be a whole number."""

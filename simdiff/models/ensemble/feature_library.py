@@ -25,6 +25,7 @@ from jaxtyping import Array, Float
 from simdiff.errors import InputError, check_choice, check_integer, check_number
 from simdiff.models.ensemble.score_model import TARGETS, Coordinates, Evaluate, ModelCost, ScoreModel, Span
 from simdiff.parts.import_paths import is_path, load_object
+from simdiff.parts.registry import register
 
 
 class FeatureLibrary(ScoreModel):
@@ -128,6 +129,7 @@ def contract(coefficients: Array, axes: Sequence[Sequence[Array]]) -> Array:
     return total
 
 
+@register("model", "gaussian_features")
 @dataclasses.dataclass(frozen=True)
 class GaussianFeatures(ProductFeatures):
     """Normal densities on regular grids: `x_count` along every coordinate, `t_count` in time.
@@ -173,6 +175,7 @@ def _bumps(x: Array, low: Any, high: Any, count: int, width: float) -> list[Arra
     return [height * jnp.exp(-0.5 * ((x - centre) * scale) ** 2) for centre in centres]
 
 
+@register("model", "fourier_features")
 @dataclasses.dataclass(frozen=True)
 class FourierFeatures(ProductFeatures):
     """1, cosines and sines of the lowest frequencies; the period is 2 window in x, t_max - t_min in t.
@@ -216,6 +219,7 @@ def _waves(angle: Array, count: int) -> list[Array]:
     return [*cosines, *sines[1:]][:count]
 
 
+@register("model", "function_features", function=None, number=None)
 @dataclasses.dataclass(frozen=True, init=False)
 class FunctionFeatures(FeatureLibrary):
     """Features of your own.

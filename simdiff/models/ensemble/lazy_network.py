@@ -19,6 +19,7 @@ from jaxtyping import Array, Float
 from simdiff.errors import check_choice, check_number
 from simdiff.models.ensemble.score_model import TARGETS, Coordinates, Evaluate, ModelCost, ScoreModel, Span
 from simdiff.models.ensemble.tangent_kernel import ACTIVATIONS, places, tangent_kernel
+from simdiff.parts.registry import register
 
 TOGETHER = 256
 """Training draws whose kernels with all samples are held at once."""
@@ -31,6 +32,7 @@ class KernelModel(NamedTuple):
     places: Float[Array, "n Z"]
 
 
+@register("model", "lazy_network")
 @dataclasses.dataclass(frozen=True)
 class LazyNetwork(ScoreModel):
     """The limit of infinite width of a one-hidden-layer network f(x, t) that starts at f = 0.

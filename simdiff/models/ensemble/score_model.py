@@ -18,6 +18,8 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from jaxtyping import Array, Float
 
+from simdiff.errors import InputError
+
 TARGETS = ("denoiser", "score")
 Span = Float[Array | np.ndarray, "2"]
 Coordinates = tuple[Array, ...]
@@ -48,6 +50,14 @@ class ScoreModel(abc.ABC):
     @abc.abstractmethod
     def grain(self) -> tuple[float, float]:
         """Lengths below which models are smooth: in x, and in time per t_max - t_min."""
+
+    def count(self, dimension: int) -> int:
+        """F, the number of features.
+
+        Raises:
+            InputError: the models are not linear in features.
+        """
+        raise InputError("model", type(self).__name__, "a FeatureLibrary", "others have no F")
 
     @abc.abstractmethod
     def check(self, dimension: int) -> None:

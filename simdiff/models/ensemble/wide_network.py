@@ -23,6 +23,7 @@ from simdiff.errors import check_integer
 from simdiff.models.ensemble.lazy_network import LazyNetwork, check_inputs
 from simdiff.models.ensemble.score_model import Coordinates, Evaluate, ModelCost, ScoreModel, Span
 from simdiff.models.ensemble.tangent_kernel import places
+from simdiff.parts.registry import register
 
 
 class Units(NamedTuple):
@@ -39,6 +40,7 @@ class Network(NamedTuple):
     start: Units
 
 
+@register("model", "wide_network")
 @dataclasses.dataclass(frozen=True)
 class WideNetwork(ScoreModel):
     """`width` hidden units, all parameters trained by `Optax` on all draws in every step.

@@ -12,10 +12,9 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from simdiff.data.base import DiagonalSampler, GaussianSampler
-from simdiff.data.hidden_manifold import HiddenManifoldSampler
+from simdiff.data.base import DiagonalSampler, GaussianSampler, Sampler
+from simdiff.problems.denoising.dispatch import evaluator
 from simdiff.problems.denoising.evaluation import FreshMoments
-from simdiff.problems.denoising.gamp import posterior
 from simdiff.problems.denoising.program import Setup, TrialProgram
 from simdiff.problems.denoising.training_path import TrainingPath
 
@@ -30,17 +29,6 @@ class Evaluator(abc.ABC):
     @abc.abstractmethod
     def errors_along(self, path: TrainingPath) -> dict[str, Array]:
         """{metric: (times,)} of the networks on a path."""
-
-
-def evaluator_of(program: TrialProgram, setup: Setup) -> Evaluator:
-    """The evaluator of a trial's data law and network."""
-    if isinstance(program.sampler, GaussianSampler):
-        return GaussianEvaluator(program, program.sampler, setup)
-    if isinstance(program.sampler, HiddenManifoldSampler):
-        return ManifoldEvaluator(program, program.sampler, setup)
-    if isinstance(program.sampler, DiagonalSampler) and program.network.linear:
-        return CovarianceEvaluator(program, program.sampler, setup)
-    return SampleEvaluator(program, setup)
 
 
 class GaussianEvaluator(Evaluator):
@@ -86,7 +74,7 @@ class CovarianceEvaluator(Evaluator):
         known = program.network.fresh_moments(sampler, setup.pairs, setup.state, program.columns)
         assert isinstance(known, FreshMoments)  # linear networks are not split over devices
         self._known = known
-        self._share = _even(program.shape.d)
+        self._share = even(program.shape.d)
 
     def errors(self, b: Float[Array, "d p"]) -> dict[str, Array]:
         """The test error."""
@@ -111,61 +99,26 @@ class SampleEvaluator(Evaluator):
     def errors_along(self, path: TrainingPath) -> dict[str, Array]:
         """The test error along the path."""
         normal = self._program.accumulate(*self._program.test_rows(self._setup))
-        return {"test": path.quadratic(normal.u, normal.v, normal.zz, _even(self._program.shape.d))}
+        return {"test": path.quadratic(normal.u, normal.v, normal.zz, even(self._program.shape.d))}
 
 
-class ManifoldEvaluator(SampleEvaluator):
-    """The exact score at some of the test points too, by message passing at the trial's own manifold."""
-
-    def __init__(self, program: TrialProgram, sampler: HiddenManifoldSampler, setup: Setup) -> None:
-        super().__init__(program, setup)
-        pairs, embedding = setup.pairs, setup.pairs.frame
-        self._f, _, x_t = program.fresh_rows(setup, jnp.arange(program.shape.score_points))
-        a, h = pairs.a.astype(jnp.float32), pairs.h.astype(jnp.float32)
-        shift = embedding.shift.astype(jnp.float32)
-        found = posterior(
-            x_t.astype(jnp.float32) + a * shift,
-            embedding.factor,
-            sampler.sigma,
-            a,
-            h,
-            program.shape.score_nodes,
-        )
-        self._converged = found.converged
-        self._variance = found.variance * (a**2 / h)
-        denoised = program.network.targets(setup.state, (x_t - a * (found.mean - shift)) / jnp.sqrt(h))
-        self._denoised = jnp.where(self._converged[:, None], denoised, 0.0).astype(x_t.dtype)
-        self._h = pairs.h
-
-    def errors(self, b: Float[Array, "d p"]) -> dict[str, Array]:
-        """Test, score and floor, and how many points message passing gave up on: those are left out."""
-        network = self._program.columns.total(self._f @ b.T.astype(self._f.dtype))
-        score = self._mean((network + self._denoised) ** 2) / self._h
-        return super().errors(b) | {"score": score} | self._about_points()
-
-    def errors_along(self, path: TrainingPath) -> dict[str, Array]:
-        """The same along the path."""
-        keep = self._converged.astype(self._f.dtype)[:, None]
-        f, target = self._f * keep, self._denoised * keep
-        count = jnp.sum(keep)
-        u, v = f.T @ f / count, f.T @ target / count
-        constant = self._mean(self._denoised**2)
-        score = path.quadratic(u, v, constant, _even(self._program.shape.d)) / self._h
-        return super().errors_along(path) | {
-            name: jnp.broadcast_to(value, score.shape)
-            for name, value in (self._about_points() | {"score": score}).items()
-        }
-
-    def _about_points(self) -> dict[str, Array]:
-        return {
-            "floor": self._mean(self._variance),
-            "unconverged": jnp.sum(~self._converged).astype(jnp.float64),
-        }
-
-    def _mean(self, squared: Float[Array, "r d"]) -> Float[Array, ""]:
-        each = jnp.mean(squared.astype(jnp.float64), axis=1)
-        return jnp.sum(jnp.where(self._converged, each, 0.0)) / jnp.sum(self._converged)
-
-
-def _even(d: int) -> Float[Array, " d"]:
+def even(d: int) -> Float[Array, " d"]:
+    """Equal weights of all directions."""
     return jnp.full(d, 1.0 / d)
+
+
+@evaluator.register(Sampler)
+def _on_samples(sampler: Sampler, program: TrialProgram, setup: Setup) -> Evaluator:
+    return SampleEvaluator(program, setup)
+
+
+@evaluator.register(GaussianSampler)
+def _exactly(sampler: GaussianSampler, program: TrialProgram, setup: Setup) -> Evaluator:
+    return GaussianEvaluator(program, sampler, setup)
+
+
+@evaluator.register(DiagonalSampler)
+def _by_covariance(sampler: DiagonalSampler, program: TrialProgram, setup: Setup) -> Evaluator:
+    if program.network.linear:
+        return CovarianceEvaluator(program, sampler, setup)
+    return SampleEvaluator(program, setup)

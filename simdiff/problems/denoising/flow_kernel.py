@@ -6,29 +6,31 @@ import dataclasses
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from simdiff.engine.full_precision import full_precision
 from simdiff.engine.symmetric_products import symmetric_product
-from simdiff.problems.denoising.evaluators import evaluator_of
+from simdiff.problem import Kernel
+from simdiff.problems.denoising.dispatch import evaluator_of, trial_kernel
 from simdiff.problems.denoising.program import Setup, TrialProgram
 from simdiff.problems.denoising.training_path import TrainingPath
-from simdiff.trainers.gradient_flow import flow_filter
+from simdiff.trainers.gradient_flow import GradientFlow, flow_filter
 
 
 @dataclasses.dataclass(frozen=True)
-class FlowKernel:
+class FlowKernel(Kernel):
     """key, inputs -> metrics with an axis of times; inputs: n, p, m, a, h, ridge, times and the data's."""
 
     program: TrialProgram
 
     @property
     def runs_long(self) -> bool:
-        """See `Kernel`."""
+        """Large trials do."""
         return self.program.runs_long
 
     def shared(self, devices: int) -> FlowKernel:
-        """The kernel that each of so many devices runs; see `Problem.shares_rows`."""
+        """With the rows shared."""
         return FlowKernel(self.program.shared(devices))
 
     @full_precision
@@ -71,3 +73,10 @@ class FlowKernel:
         normal = self.program.accumulate(*self.program.memorization_rows(setup))
         share = jnp.full(self.program.shape.d, 1.0 / self.program.shape.d)
         return path.quadratic(normal.u, normal.v, normal.zz, share)
+
+
+@trial_kernel.register(GradientFlow)
+def _kernel(
+    trainer: GradientFlow, problem: Any, d: int, program: TrialProgram, inputs: dict[str, Any]
+) -> tuple[Kernel, dict[str, Any]]:
+    return FlowKernel(program), inputs | {"times": np.asarray(trainer.times)}

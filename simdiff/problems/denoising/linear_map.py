@@ -21,6 +21,8 @@ from simdiff.data.base import DiagonalSampler, Sampler
 from simdiff.engine.column_shares import ALL_COLUMNS, ColumnShares
 from simdiff.engine.row_shares import ALL_ROWS, RowShares
 from simdiff.engine.symmetric_products import Parts, half_products, joined, zeros_of
+from simdiff.models.denoising.linear import Linear
+from simdiff.problems.denoising.dispatch import feature_map
 from simdiff.problems.denoising.evaluation import FreshMoments
 from simdiff.problems.denoising.feature_map import FeatureMap
 from simdiff.problems.denoising.gram import Normal
@@ -142,3 +144,8 @@ def _mean_pair(sampler: Sampler, pairs: Pairs, shape: Shape) -> Means:
     zero = jnp.zeros(shape.d, jnp.float64)
     total = jax.lax.fori_loop(0, -(-count // shape.block), add, Means(zero, zero))
     return Means(total.features / count, total.targets / count)
+
+
+@feature_map.register(Linear)
+def _map(model: Linear) -> LinearMap:
+    return LinearMap(model.bias)

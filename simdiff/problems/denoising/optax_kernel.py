@@ -19,15 +19,18 @@ from jaxtyping import Array, Float
 
 from simdiff.engine.full_precision import full_precision
 from simdiff.engine.random_numbers import integer_rows
+from simdiff.problem import Kernel
 from simdiff.problems.denoising import evaluation
-from simdiff.problems.denoising.evaluators import Evaluator, evaluator_of
+from simdiff.problems.denoising.dispatch import evaluator_of, trial_kernel
+from simdiff.problems.denoising.evaluators import Evaluator
 from simdiff.problems.denoising.gram import Normal
 from simdiff.problems.denoising.program import Setup, TrialProgram
+from simdiff.problems.denoising.stability import check_step
 from simdiff.trainers.optimizers import Optax
 
 
 @dataclasses.dataclass(frozen=True)
-class OptaxKernel:
+class OptaxKernel(Kernel):
     """key, inputs -> metrics with a leading axis of recorded steps."""
 
     program: TrialProgram
@@ -53,11 +56,11 @@ class OptaxKernel:
 
         shape = self.program.shape
         start = jnp.zeros((shape.d, shape.p), self.program.arithmetic.product)
-        _, metrics = jax.lax.scan(leg, (start, self.trainer.transformation().init(start)), (starts, stops))
+        _, metrics = jax.lax.scan(leg, (start, self.trainer.optimiser.init(start)), (starts, stops))
         return metrics
 
     def _update(self, gradient: Callable, scale: Array) -> Callable:
-        optimiser = self.trainer.transformation()
+        optimiser = self.trainer.optimiser
 
         def update(step: Array, state: tuple) -> tuple:
             a, memory = state
@@ -104,3 +107,11 @@ class OptaxKernel:
             "objective": train + ridge * jnp.sum(b**2) / self.program.shape.d,
         }
         return self.program.chosen(metrics | evaluator.errors(b))
+
+
+@trial_kernel.register(Optax)
+def _kernel(
+    trainer: Optax, problem: Any, d: int, program: TrialProgram, inputs: dict[str, Any]
+) -> tuple[Kernel, dict[str, Any]]:
+    check_step(problem, d)
+    return OptaxKernel(program, dataclasses.replace(trainer, ridge=0.0)), inputs  # the ridge is an input

@@ -13,24 +13,21 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from simdiff.data import DataLaw, Gaussian, HiddenManifold
+from simdiff.data import DataLaw, Gaussian
 from simdiff.engine.column_shares import ALL_COLUMNS, ColumnShares
 from simdiff.engine.padding import block_rows, bucket, power_of_two
 from simdiff.errors import InputError, check_number, check_type
-from simdiff.models import Linear, RandomFeatures
+from simdiff.models import RandomFeatures
+from simdiff.models.denoising.base import ScoreNetwork
+from simdiff.parts.registry import register
 from simdiff.problem import Kernel, Metric, Problem
 from simdiff.problems.denoising.arithmetic import Arithmetic, choose
+from simdiff.problems.denoising.dispatch import feature_map, trial_kernel
 from simdiff.problems.denoising.feature_map import FeatureMap
-from simdiff.problems.denoising.flow_kernel import FlowKernel
-from simdiff.problems.denoising.linear_map import LinearMap
-from simdiff.problems.denoising.optax_kernel import OptaxKernel
 from simdiff.problems.denoising.output_channel import nodes_for
 from simdiff.problems.denoising.program import TrialProgram
-from simdiff.problems.denoising.random_feature_map import RandomFeatureMap
-from simdiff.problems.denoising.ridge_kernel import RidgeKernel
 from simdiff.problems.denoising.shape import Shape
-from simdiff.problems.denoising.stability import check_step
-from simdiff.trainers import GradientFlow, Optax, Ridge
+from simdiff.trainers import Ridge, Trainer
 
 _ERRORS = (
     Metric("test", "test error, DSM loss on fresh data"),
@@ -50,6 +47,7 @@ _KINKED_ENTRIES = 2**11
 """At the nodes of one feature's averages over fresh data, for each kink."""
 
 
+@register("problem", "denoising")
 @dataclasses.dataclass(frozen=True)
 class DenoisingScoreMatching(Problem):
     """Train s_A on n = psi_n d samples with m noise draws each, at time t.
@@ -73,8 +71,8 @@ class DenoisingScoreMatching(Problem):
     """
 
     data: DataLaw = dataclasses.field(default_factory=Gaussian)
-    model: RandomFeatures | Linear = dataclasses.field(default_factory=lambda: RandomFeatures(4.0))
-    trainer: Ridge | GradientFlow | Optax = dataclasses.field(default_factory=lambda: Ridge(1e-3))
+    model: ScoreNetwork = dataclasses.field(default_factory=lambda: RandomFeatures(4.0))
+    trainer: Trainer = dataclasses.field(default_factory=lambda: Ridge(1e-3))
     psi_n: float = 2.0
     m: float = 1
     t: float = 0.1
@@ -83,41 +81,36 @@ class DenoisingScoreMatching(Problem):
 
     def __post_init__(self) -> None:
         check_type("data", self.data, DataLaw)
-        check_type("model", self.model, (RandomFeatures, Linear))
-        check_type("trainer", self.trainer, (Ridge, GradientFlow, Optax))
+        check_type("model", self.model, ScoreNetwork)
+        check_type("trainer", self.trainer, Trainer)
         object.__setattr__(self, "psi_n", check_number("psi_n", self.psi_n, above=0))
         object.__setattr__(self, "t", check_number("t", self.t, above=0))
         object.__setattr__(self, "m", check_draws(self.m))
         if self.data.only_size is not None:
             self.data.check_samples(self.counts(self.data.only_size)[0])
-        _check_noise(self.trainer, self.m)
+        self.trainer.check_draws(self.m)
 
     @property
     def metrics(self) -> tuple[Metric, ...]:  # type: ignore[override]
         """Five errors; the Bayes floor where trials differ in it; the parts of the test error."""
-        found = [metric for metric in _ERRORS if metric.name != "score" or knows_score(self.data)]
-        if self.data.random_frame and knows_score(self.data):
+        found = [metric for metric in _ERRORS if metric.name != "score" or self.data.knows_score]
+        if self.data.random_frame and self.data.knows_score:
             found.append(Metric("floor", "Bayes floor of the test error at the trial's own manifold"))
         if self.data.has_flat_directions:
             found.append(Metric("test_parallel", "test error a dimension inside the data's subspace"))
             found.append(Metric("test_orthogonal", "test error a dimension outside the data's subspace"))
-        if isinstance(self.data, HiddenManifold):
-            found.append(Metric("unconverged", "test points without a score, left out", compare=False))
-        return tuple(found)
+        return (*found, *self.data.diagnostics)
 
     @property
     def default_theory(self) -> str | None:
         """Theory knows the exact minimiser, and flow or descent towards it."""
-        if isinstance(self.trainer, Optax) and not self.trainer.step > 0:
-            return None
-        if isinstance(self.model, Linear):
-            return "linear_denoiser"
-        return "gaussian_equivalence" if isinstance(self.trainer, Ridge) else "gradient_flow"
+        theories = {"minimum": self.model.theory, "path": self.model.path_theory}
+        return theories.get(self.trainer.solution or "")
 
     @property
     def times(self) -> tuple[float, ...] | None:
         """Recorded times or steps of a gradient trainer; None for the exact minimiser."""
-        return getattr(self.trainer, "times", None)
+        return self.trainer.recorded
 
     def at_size(self, d: int) -> DenoisingScoreMatching:
         """psi_n, psi_p and the spectrum as they come out at size d."""
@@ -139,26 +132,14 @@ class DenoisingScoreMatching(Problem):
 
     @property
     def _network(self) -> FeatureMap:
-        if isinstance(self.model, Linear):
-            return LinearMap(self.model.bias)
-        return RandomFeatureMap(self.model.activation)
+        return feature_map(self.model)
 
     def _arithmetic(self, dtype: str) -> Arithmetic:
-        if isinstance(self.trainer, Optax):
-            return choose(dtype, math.inf)
-        if isinstance(self.trainer, GradientFlow):  # a flow of length tau resolves eigenvalues above 1/tau
-            return choose(dtype, self.trainer.ridge + 1.0 / self.trainer.times[-1])
-        return choose(dtype, self.trainer.ridge)
+        return choose(dtype, self.trainer.smallest_scale)
 
     def kernel(self, d: int, dtype: str = "auto") -> tuple[Kernel, dict[str, Any]]:
         """A program shared by all ratios in a shape bucket, all ridges, times t and spectra."""
-        program, inputs = self.trial_program(d, dtype)
-        if isinstance(self.trainer, Ridge):
-            return RidgeKernel(program), inputs
-        if isinstance(self.trainer, GradientFlow):
-            return FlowKernel(program), inputs | {"times": np.asarray(self.trainer.times)}
-        check_step(self, d)
-        return OptaxKernel(program, dataclasses.replace(self.trainer, ridge=0.0)), inputs
+        return trial_kernel(self.trainer, self, d, *self.trial_program(d, dtype))
 
     def trial_program(self, d: int, dtype: str) -> tuple[TrialProgram, dict[str, Any]]:
         """The part of a kernel that draws samples, noise and features, and its inputs."""
@@ -185,13 +166,13 @@ class DenoisingScoreMatching(Problem):
 
     def notes(self) -> tuple[str, ...]:
         """What the data law has to say, and how m = infinity was simulated."""
-        if not math.isinf(self.m) or getattr(self.trainer, "noise", "fixed") == "fresh":
+        if not math.isinf(self.m) or self.trainer.fresh_noise:
             return self.data.notes()
         return (*self.data.notes(), self._network.average_note)
 
     def shares_rows(self, d: int) -> bool:
         """Where rows are streamed: exact training on more rows than features."""
-        return not (isinstance(self.trainer, Optax) or self._shape(d).dual_rows)
+        return self.trainer.exact and not self._shape(d).dual_rows
 
     def memory(self, d: int) -> int:
         """Bytes of the matrices one trial holds at its peak, float64 solve included."""
@@ -199,7 +180,7 @@ class DenoisingScoreMatching(Problem):
 
     def split_memory(self, d: int, devices: int) -> int:
         """With exact training of random features, p x p matrices are split, or those of n m x n m."""
-        splits = isinstance(self.trainer, Ridge) and isinstance(self.model, RandomFeatures)
+        splits = self.trainer.splits and self.model.splits
         return self._bytes(d, ColumnShares(devices) if splits else ALL_COLUMNS)
 
     def _bytes(self, d: int, columns: ColumnShares) -> int:
@@ -213,7 +194,7 @@ class DenoisingScoreMatching(Problem):
         frame = 4 * d**2 if self.data.random_frame else 0  # its eigenvalues, before anything else
         blocks = shape.block * ((3 + 2 * terms) * width + 6 * d) + 8 * width * d + 2 * shape.p * d
         entries = max(square * copies // 2, frame) + blocks + shape.stored_rows * d
-        kinks = 0 if isinstance(self.model, Linear) else len(self.model.activation.kinks)
+        kinks = len(self.model.kinks)
         nodes = _KINKED_BYTES * (kinks + 1) if kinks else _QUADRATURE_BYTES
         entries += _KINKED_ENTRIES * kinks * width
         return self.data.stored_bytes + 8 * entries + nodes * shape.exact_noise
@@ -228,16 +209,7 @@ class DenoisingScoreMatching(Problem):
         side = p if exact else min(p, rows)
         solve = side**3 / 3 + 2 * side**2 * d
         errors = 3 * p**2 * d + 2 * fresh * p * d
-        return 2 * (rows + fresh) * p * d + products + errors + (self._training_cost(p, d) or solve)
-
-    def _training_cost(self, p: int, d: int) -> float:
-        """Flops of gradient training; 0 for the exact minimiser."""
-        if isinstance(self.trainer, Ridge):
-            return 0.0
-        if isinstance(self.trainer, GradientFlow):
-            return 30.0 * p**3  # an eigendecomposition and the forms along the path, in units of products
-        batch = self.trainer.batch
-        return self.trainer.steps * (6.0 * batch * p * d if batch else 2.0 * p**2 * d)
+        return 2 * (rows + fresh) * p * d + products + errors + (self.trainer.flops(p, d) or solve)
 
     def _shape(self, d: int) -> Shape:
         n, p = self.counts(d)
@@ -245,24 +217,17 @@ class DenoisingScoreMatching(Problem):
         rows = n if exact else n * int(self.m)
         if rows > _MOST_ROWS:
             raise InputError("m", self.m, f"n m <= {_MOST_ROWS} rows", f"n = {n} at d = {d}")
-        dual = not isinstance(self.trainer, Optax) and not exact and rows < p
-        stored = power_of_two(n, 256)
+        dual = self.trainer.exact and not exact and rows < p
+        stored, rho = power_of_two(n, 256), self.data.score_nonlinearity
         return Shape(
             d=d,
-            p=self._network.stored_width(p, fine=not isinstance(self.trainer, Ridge)),
+            p=self._network.stored_width(p, fine=self.trainer.runs_long),
             block=_SMALL_BLOCK if exact else block_rows(rows, p),
             stored_rows=stored if stored * d * 4 <= _STORED_SAMPLES_BYTES else 0,
             dual_rows=bucket(rows) if dual else 0,
             exact_noise=exact,
-            score_nodes=nodes_for(self.data.nonlinearity, self.t)
-            if isinstance(self.data, HiddenManifold)
-            else 0,
+            score_nodes=0 if rho is None else nodes_for(rho, self.t),
         )
-
-
-def knows_score(data: DataLaw) -> bool:
-    """Whether a trial can compute the exact score: from the covariance, or by message passing."""
-    return data.gaussian or isinstance(data, HiddenManifold)
 
 
 def check_draws(m: Any) -> float:
@@ -275,13 +240,3 @@ def check_draws(m: Any) -> float:
     if m != int(m):
         raise InputError("m", m, allowed)
     return int(m)
-
-
-def _check_noise(trainer: Any, m: float) -> None:
-    if not isinstance(trainer, Optax):
-        return
-    if trainer.noise == "fresh" and not math.isinf(m):
-        raise InputError("m", m, "inf", 'trainer.noise="fresh" draws new noise each step, which is m = inf')
-    if trainer.noise == "fixed" and trainer.batch is not None and math.isinf(m):
-        hint = 'm = inf has no fixed draws: use noise="fresh", or batch=None for the exact gradient'
-        raise InputError("trainer.noise", "fixed", "fresh", hint)

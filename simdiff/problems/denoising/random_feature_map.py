@@ -15,8 +15,9 @@ from simdiff.engine.padding import bucket
 from simdiff.engine.row_shares import ALL_ROWS, RowShares
 from simdiff.functions.activations import Activation
 from simdiff.functions.hermite import series_length
-from simdiff.models.denoising.random_features import features, first_layer
+from simdiff.models.denoising.random_features import RandomFeatures, features, first_layer
 from simdiff.problems.denoising import noise_average
+from simdiff.problems.denoising.dispatch import feature_map
 from simdiff.problems.denoising.evaluation import FreshMoments
 from simdiff.problems.denoising.feature_map import FeatureMap
 from simdiff.problems.denoising.gaussian_features import (
@@ -102,3 +103,8 @@ class RandomFeatureMap(FeatureMap):
     def step_scale(self, inputs: Mapping[str, Any]) -> Float[Array, ""]:
         """B = sqrt(h / p) A."""
         return jnp.sqrt(inputs["h"] / inputs["p"])
+
+
+@feature_map.register(RandomFeatures)
+def _map(model: RandomFeatures) -> RandomFeatureMap:
+    return RandomFeatureMap(model.activation)

@@ -10,30 +10,31 @@ from jaxtyping import Array
 
 from simdiff.engine.full_precision import full_precision
 from simdiff.engine.symmetric_products import products_of_rows
+from simdiff.problem import Kernel
 from simdiff.problems.denoising import evaluation
-from simdiff.problems.denoising.evaluators import evaluator_of
+from simdiff.problems.denoising.dispatch import evaluator_of, trial_kernel
 from simdiff.problems.denoising.program import Setup, TrialProgram
 from simdiff.problems.denoising.split_solve import solve_split
-from simdiff.trainers.ridge import solve_regularised
+from simdiff.trainers.ridge import Ridge, solve_regularised
 
 
 @dataclasses.dataclass(frozen=True)
-class RidgeKernel:
+class RidgeKernel(Kernel):
     """key, inputs -> metrics; inputs: n, p, m, a, h, ridge and the data law's arrays."""
 
     program: TrialProgram
 
     @property
     def runs_long(self) -> bool:
-        """See `Kernel`."""
+        """Large trials do."""
         return self.program.runs_long
 
     def shared(self, devices: int) -> RidgeKernel:
-        """The kernel that each of so many devices runs; see `Problem.shares_rows`."""
+        """With the rows shared."""
         return RidgeKernel(self.program.shared(devices))
 
     def split(self, devices: int) -> RidgeKernel:
-        """The kernel of each of so many devices that split the matrices; see `Problem.split_memory`."""
+        """With the matrices split."""
         return RidgeKernel(self.program.split(devices))
 
     @full_precision
@@ -75,3 +76,10 @@ class RidgeKernel:
         if columns.devices == 1:
             return solve_regularised(gram, ridge, right)
         return solve_split(gram, ridge, right, columns)
+
+
+@trial_kernel.register(Ridge)
+def _kernel(
+    trainer: Ridge, problem: Any, d: int, program: TrialProgram, inputs: dict[str, Any]
+) -> tuple[Kernel, dict[str, Any]]:
+    return RidgeKernel(program), inputs

@@ -9,11 +9,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from simdiff.engine.full_precision import full_precision
+from simdiff.problem import Kernel
 from simdiff.problems.denoising.program import TrialProgram
 
 
 @dataclasses.dataclass(frozen=True)
-class SpectrumKernel:
+class SpectrumKernel(Kernel):
     """key, inputs -> all eigenvalues in ascending order; those of padding features, zeros, come first."""
 
     program: TrialProgram

@@ -11,11 +11,12 @@ from jaxtyping import Array, Float, Int
 
 from simdiff.engine.random_numbers import normal_rows
 from simdiff.models.ensemble.score_model import ScoreModel
+from simdiff.problem import Kernel
 from simdiff.sampling.diffusions import Diffusion
 from simdiff.sampling.flow import sample_models
 from simdiff.sampling.observables import sample_means
 from simdiff.sampling.training_targets import Pairs, make_pairs
-from simdiff.trainers import Optax
+from simdiff.trainers.base import Trainer
 from simdiff.trainers.weighted_training import WeightedTraining
 
 START = 0xFFFFFFFE
@@ -23,7 +24,7 @@ START = 0xFFFFFFFE
 
 
 @dataclasses.dataclass(frozen=True)
-class EnsembleKernel:
+class EnsembleKernel(Kernel):
     """The compiled program; P up to `rows` and everything in `inputs` may differ between its uses.
 
     `schedule` is between any times: those in use are among the inputs.
@@ -37,7 +38,7 @@ class EnsembleKernel:
     fresh: int
     dtype: str
     training: str
-    optimiser: Optax | None = None
+    trainer: Trainer | None = None
 
     def __call__(self, key: Array, inputs: dict[str, Any]) -> dict[str, Array]:
         """The metrics of one model."""
@@ -63,7 +64,7 @@ class EnsembleKernel:
         pairs = draw_pairs(key, index, self.schedule, inputs, self._kind)
         pairs = pairs._replace(weights=jnp.where(index < inputs["n"], pairs.weights, 0.0))
         count, ridge, time, step = (inputs[name] for name in ("n", "ridge", "time", "step"))
-        training = WeightedTraining(self.training, count, ridge, time, step, self.optimiser, self.dtype)
+        training = WeightedTraining(self.training, count, ridge, time, step, self.trainer, self.dtype)
         start = jax.random.fold_in(key, jnp.uint32(START))
         return self.model.fit(start, pairs, training, inputs["span"]), pairs
 

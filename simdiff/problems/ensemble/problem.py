@@ -18,15 +18,16 @@ from jaxtyping import Array, Float
 from simdiff.data.point_masses import PointMasses
 from simdiff.engine.padding import bucket
 from simdiff.errors import InputError, check_choice, check_integer, check_number, check_type
-from simdiff.models.ensemble.feature_library import FeatureLibrary, GaussianFeatures
+from simdiff.models.ensemble.feature_library import GaussianFeatures
 from simdiff.models.ensemble.score_model import ModelCost, ScoreModel
+from simdiff.parts.registry import register
 from simdiff.problem import Kernel, Metric, Problem
 from simdiff.problems.ensemble.kernel import EnsembleKernel
 from simdiff.sampling.diffusions import Diffusion, VariancePreserving
 from simdiff.sampling.flow import BLOCK, flow_steps
 from simdiff.sampling.training_targets import WEIGHTS
-from simdiff.trainers import GradientFlow, Optax, Ridge
-from simdiff.trainers.weighted_training import WeightedTrainer, training_kind, training_numbers
+from simdiff.trainers import Ridge, Trainer
+from simdiff.trainers.weighted_training import training_numbers
 
 _TRAIN = Metric("train", "weighted loss on the P training draws, without the ridge term")
 _TEST = Metric("test", "weighted loss on fresh draws, E l |f - y|^2")
@@ -37,6 +38,7 @@ _SAMPLES = (
 )
 
 
+@register("problem", "ensemble_sampling")
 @dataclasses.dataclass(frozen=True)
 class EnsembleSampling(Problem):
     """Train a model f(x, t) on P draws (t, x_0, x_t) by weighted least squares, and sample its flow.
@@ -74,7 +76,7 @@ class EnsembleSampling(Problem):
     data: PointMasses
     model: ScoreModel = dataclasses.field(default_factory=GaussianFeatures)
     schedule: Diffusion = dataclasses.field(default_factory=VariancePreserving)
-    trainer: WeightedTrainer = dataclasses.field(default_factory=lambda: Ridge(0.1))
+    trainer: Trainer = dataclasses.field(default_factory=lambda: Ridge(0.1))
     weight: str = "sig2"
     steps: int = 30
     samples: int = 1024
@@ -91,7 +93,7 @@ class EnsembleSampling(Problem):
         check_type("data", self.data, PointMasses)
         check_type("model", self.model, ScoreModel)
         check_type("schedule", self.schedule, Diffusion)
-        check_type("trainer", self.trainer, (Ridge, GradientFlow, Optax))
+        check_type("trainer", self.trainer, Trainer)
         _check_training(self.model, self.trainer)
         check_choice("weight", self.weight, WEIGHTS)
         for name, least in (("steps", 1), ("samples", 0), ("fresh", 0)):
@@ -111,7 +113,8 @@ class EnsembleSampling(Problem):
     @property
     def default_theory(self) -> str:
         """The effective dynamics: for the least squares' minimum corrected, along the way first order."""
-        return "effective_dynamics" if isinstance(self.trainer, Ridge) else "effective_dynamics_first_order"
+        exact = self.trainer.solution == "minimum"
+        return "effective_dynamics" if exact else "effective_dynamics_first_order"
 
     @property
     def only_size(self) -> int | None:
@@ -121,8 +124,6 @@ class EnsembleSampling(Problem):
     @property
     def features(self) -> int:
         """F, where the model is a feature library."""
-        if not isinstance(self.model, FeatureLibrary):
-            raise InputError("model", type(self.model).__name__, "a FeatureLibrary", "others have no F")
         return self.model.count(self.data.dimension)
 
     @property
@@ -140,12 +141,12 @@ class EnsembleSampling(Problem):
         """A program shared by all P of a bucket; see `arithmetic`."""
         kind = self.arithmetic(dtype)
         sampling = "float64" if kind == "float64" else "float32"
-        training = training_kind(self.trainer)
-        optimiser = self.trainer if isinstance(self.trainer, Optax) else None
+        training = self.trainer.weighted_kind
+        trainer = None if self.trainer.optimiser is None else self.trainer
         kernel = EnsembleKernel(
             *(self.model, self.schedule.between(0.0, 1.0), self.weight, bucket(d), self.samples, self.fresh),
             sampling,
-            *(training, optimiser),
+            *(training, trainer),
         )
         return kernel, self.inputs(d)
 
@@ -184,12 +185,11 @@ class EnsembleSampling(Problem):
         return cost.training + self.steps * self.samples * cost.evaluation
 
     def _model_cost(self, rows: int) -> ModelCost:
-        steps = self.trainer.steps if isinstance(self.trainer, Optax) else 1
-        return self.model.cost(rows, self.data.dimension, steps)
+        return self.model.cost(rows, self.data.dimension, self.trainer.steps_taken)
 
 
-def _check_training(model: ScoreModel, trainer: WeightedTrainer) -> None:
-    kind = training_kind(trainer)
+def _check_training(model: ScoreModel, trainer: Trainer) -> None:
+    kind = trainer.weighted_kind
     if kind not in model.trainings:
         names = {
             "ridge": "Ridge",

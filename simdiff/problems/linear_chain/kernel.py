@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from simdiff.data.base import DiagonalSampler
 from simdiff.engine.full_precision import full_precision
 from simdiff.engine.random_numbers import normal_rows
+from simdiff.problem import Kernel
 from simdiff.problems.linear_chain.eigenmodes import Eigenmodes, eigenmodes
 from simdiff.sampling import Limit, Steps, Training, generate, spectral_functions
 from simdiff.sampling.recursion import SpectralFunctions, shrinkage
@@ -41,7 +42,7 @@ class Trained(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class SamplingKernel:
+class SamplingKernel(Kernel):
     """key, inputs -> metrics; inputs: n, training, plan and the data law's arrays.
 
     `rows` >= n are stored; `dual` decomposes the Gram matrix of samples; `samples` are generated.
@@ -122,7 +123,7 @@ class SamplingKernel:
         """Real samples, by the schedule's steps if it has any, taken in the eigenbasis of Sigma_hat."""
         plan, training, modes = inputs["plan"], inputs["training"], trained.modes
         values, mean = modes.coordinate_values, modes.coordinates(trained.mean)
-        if isinstance(plan, Limit):
+        if plan.continuous:
             return modes.embed(_draw(key, trained, mean, self.samples))
 
         def denoiser(k: Array, y: Array) -> Array:

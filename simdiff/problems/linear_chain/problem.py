@@ -14,13 +14,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from simdiff.data import DataLaw, Gaussian, PointSet
+from simdiff.data import DataLaw, Gaussian
 from simdiff.data.base import DiagonalSampler
 from simdiff.engine.padding import bucket
 from simdiff.errors import InputError, check_integer, check_number, check_type
+from simdiff.parts.registry import register
 from simdiff.problem import Kernel, Metric, Problem
 from simdiff.problems.linear_chain.kernel import SamplingKernel
-from simdiff.sampling import Exact, Limit, Schedule, Training, spectral_functions
+from simdiff.sampling import Exact, Schedule, Training, spectral_functions
 from simdiff.sampling.recursion import SpectralFunctions
 from simdiff.trainers import GradientFlow, Ridge
 
@@ -44,6 +45,7 @@ _VANISHED = 1e-24
 """Rounding leaves no less than this of a sampled variance that is zero, squared factors of 1e-16 apart."""
 
 
+@register("problem", "linear_sampling")
 @dataclasses.dataclass(frozen=True)
 class LinearSampling(Problem):
     """Train eps(x, t) = W_t x (+ b_t) on N = psi_n d samples at every noise level of a schedule, and sample.
@@ -97,7 +99,7 @@ class LinearSampling(Problem):
         if self.trainer is not None:
             check_type("trainer", self.trainer, (Ridge, GradientFlow))
         if self.schedule is None:
-            early = isinstance(self.trainer, GradientFlow)
+            early = self.trainer is not None and self.trainer.recorded is not None
             object.__setattr__(self, "schedule", Exact(horizon=_FLOW_HORIZON) if early else Exact())
         check_type("schedule", self.schedule, Schedule)
         object.__setattr__(self, "psi_n", check_number("psi_n", self.psi_n, above=0))
@@ -122,8 +124,8 @@ class LinearSampling(Problem):
                 "does, and so does KL(target || sampled), because -log det Sigma does; kl=False leaves "
                 "them out"
             )
-            if isinstance(self.data, PointSet):
-                hint += f", data.components={self.data.prepared.rank} the directions without variance"
+            if self.data.rank is not None:
+                hint += f", data.components={self.data.rank} the directions without variance"
             raise InputError("data", type(self.data).__name__, allowed, hint)
         if self.psi_n <= 1 and self.singular:
             hint = (
@@ -139,7 +141,7 @@ class LinearSampling(Problem):
         if self.times is not None or self.training().ridge > 0:
             return False
         plan = self._plan()
-        if isinstance(plan, Limit):
+        if plan.continuous:
             return True
         variance = 1.0
         for factor, noise in zip(plan.keep + plan.push / np.sqrt(plan.h), plan.noise, strict=True):
@@ -166,7 +168,7 @@ class LinearSampling(Problem):
         """
         plan, training = self._plan(), self.training()
         levels = float(np.min((plan.h + training.ridge) / plan.a**2))
-        limit = isinstance(plan, Limit)
+        limit = plan.continuous
         if training.times is not None:
             return (0.0 if limit else levels) + float(training.ridge) + 1.0 / float(np.max(training.times))
         return min(levels, float(training.ridge)) if limit and training.ridge > 0 else levels

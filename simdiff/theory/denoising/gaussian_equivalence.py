@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from simdiff.errors import InputError, check_number
+from simdiff.parts.registry import register
 from simdiff.theory.denoising.inputs import (
     bayes_floor,
     gaussian_floor,
@@ -39,6 +40,7 @@ class ConvergenceWarning(UserWarning):
     """The fixed point of a point was not found; its predictions are nan."""
 
 
+@register("theory", "gaussian_equivalence")
 def predict(problem: Any) -> dict[str, float]:
     """Limits of the problem's metrics (errors per dimension) as d grows.
 

@@ -31,6 +31,7 @@ import numpy as np
 from jaxtyping import Complex, Float
 
 from simdiff.errors import InputError, check_number
+from simdiff.parts.registry import register
 from simdiff.theory.denoising.contour_region import feature_variance, region_of
 from simdiff.theory.denoising.gaussian_equivalence import ConvergenceWarning
 from simdiff.theory.denoising.inputs import (
@@ -242,6 +243,7 @@ def _holds_spectrum(setting: TheoryInputs, contour: Contour, nodes: Nodes) -> bo
     return bool(off < 1e-6)
 
 
+@register("theory", "gradient_flow")
 def predict(problem: Any) -> dict[str, PerTime]:
     """Limits of the problem's metrics as d grows, each an array over `problem.trainer.times`.
 

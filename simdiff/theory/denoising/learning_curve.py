@@ -23,15 +23,14 @@ notation, beyond that of `fixed_point`:
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, Bool
 
 from simdiff.theory.denoising.fixed_point import (
     FixedPoint,
-    Flag,
     PerAtom,
     Scalar,
     System,
@@ -82,7 +81,7 @@ class LearningCurve(NamedTuple):
     point: FixedPoint
 
     @property
-    def converged(self) -> Flag:
+    def converged(self) -> Bool[Array, "..."]:
         """False where the numbers must not be used."""
         return self.point.converged
 
@@ -126,7 +125,7 @@ def feature_system(setting: TheoryInputs) -> System:
     )
 
 
-def strengths(setting: TheoryInputs) -> tuple[Array, Array]:
+def strengths(setting: TheoryInputs) -> tuple[Any, Any]:
     """Variance of the features' linear part along each direction: of the data (per atom), of the noise."""
     return setting.mu1**2 * setting.a2 * setting.eigenvalues, setting.mu1**2 * setting.h
 

@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Complex
+from jaxtyping import Array, Bool, Complex, Inexact
 
 from simdiff.theory.denoising.fixed_point import FixedPoint, PerAtom, averages, solve
 from simdiff.theory.denoising.learning_curve import TheoryInputs, feature_system
@@ -92,7 +92,7 @@ def _pairs_on_contour(setting: TheoryInputs, nodes: Nodes) -> PairResponse:
     return pair_response(setting, nodes, both)
 
 
-def solve_nodes(setting: TheoryInputs, z: PerNode) -> Nodes:
+def solve_nodes(setting: TheoryInputs, z: Inexact[Array, " k"]) -> Nodes:
     """The fixed point at the ridges -z; `setting.ridge` is not used. z must be off the spectrum of U.
 
     Every node is reached from a large positive ridge along a path that meets the negative ridges, where
@@ -214,7 +214,7 @@ def _group_residuals(
     return r1, r2
 
 
-def _product(left: PerNode, right: PerNode) -> PerPair:
+def _product(left: Complex[Array, " k"], right: Complex[Array, " l"]) -> Complex[Array, "k l"]:
     return left[:, None] * right
 
 

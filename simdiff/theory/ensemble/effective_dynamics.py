@@ -26,6 +26,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from simdiff.errors import InputError
+from simdiff.parts.registry import register
 from simdiff.sampling.flow import flow_steps, generate_samples
 from simdiff.sampling.observables import sample_means
 from simdiff.theory.ensemble import flow_law, weight_law
@@ -39,6 +40,7 @@ CHUNK = 2048
 """Models whose weights are drawn at once."""
 
 
+@register("theory", "effective_dynamics")
 def predict(problem: Any) -> dict[str, float]:
     """Averages over the ensemble at P = `problem.size`, by the corrected law; P = infinity where it is None.
 
@@ -50,6 +52,7 @@ def predict(problem: Any) -> dict[str, float]:
     return _predict(problem, weight_law.corrected)
 
 
+@register("theory", "effective_dynamics_first_order")
 def first_order(problem: Any) -> dict[str, float]:
     """The same by the first-order law, good at P much larger than the number of features."""
     return _predict(problem, weight_law.first_order)

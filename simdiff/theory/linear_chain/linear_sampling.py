@@ -24,6 +24,7 @@ import numpy as np
 from jaxtyping import Complex, Float
 
 from simdiff.errors import InputError
+from simdiff.parts.registry import register
 from simdiff.theory.denoising.gaussian_equivalence import ConvergenceWarning
 from simdiff.theory.linear_chain.one_point import Rule, SpectralLaw, rule
 
@@ -48,6 +49,7 @@ class Around(NamedTuple):
     width: float
 
 
+@register("theory", "linear_sampling")
 def predict(problem: Any) -> dict[str, float | PerTime]:
     """Limits of the metrics of a `LinearSampling`: floats, or arrays over `problem.times`.
 

@@ -25,8 +25,10 @@ import numpy as np
 from scipy.special import digamma
 
 from simdiff.errors import InputError, check_integer
+from simdiff.parts.registry import register
 
 
+@register("theory", "wishart_kl")
 def predict(problem: Any) -> dict[str, float]:
     """The two divergences and, where Sigma is no random matrix, the covariance error, of a `LinearSampling`.
 

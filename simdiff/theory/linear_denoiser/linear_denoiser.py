@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simdiff.errors import InputError, check_number
+from simdiff.parts.registry import register
 from simdiff.theory.denoising.gaussian_equivalence import ConvergenceWarning
 from simdiff.theory.denoising.gradient_flow import check_times
 from simdiff.theory.denoising.inputs import bayes_floor, gaussian_floor, inputs_of_many, parts_of, stack
@@ -37,6 +38,7 @@ _BATCH = 256
 """Points of the ridge minimiser solved at once: bounds memory."""
 
 
+@register("theory", "linear_denoiser")
 def predict(problem: Any) -> dict[str, Any]:
     """Limits of the problem's metrics as d grows: floats, or arrays over the trainer's times.
 

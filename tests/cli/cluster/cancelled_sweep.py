@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from simdiff.cli.compose import make_plan
-from simdiff.problems.build import build_problem
+from simdiff.parts.build import build_problem
 from simdiff.store import RunFolder
 
 TABLES = [f"{table}.{kind}" for table in ("summary", "finite_sizes") for kind in ("csv", "parquet")]

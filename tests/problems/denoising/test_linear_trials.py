@@ -128,7 +128,7 @@ class Trial:
 
     def descent(self, trainer):
         """The optimiser steps in the entries of W = -B, so Adam moves each by the learning rate at first."""
-        optimiser, w = trainer.transformation(), jnp.zeros((D, D))
+        optimiser, w = trainer.optimiser, jnp.zeros((D, D))
         memory = optimiser.init(w)
         for step in range(trainer.steps):
             change, memory = optimiser.update(-self.gradient(step, -np.asarray(w)), memory, w)

@@ -16,7 +16,7 @@ from simdiff.problems.ensemble.kernel import draw_pairs
 from simdiff.problems.ensemble.problem import evaluate_models, train_models
 from simdiff.sampling import VariancePreserving, flow_steps
 from simdiff.trainers import GradientFlow, Optax, Ridge
-from simdiff.trainers.weighted_training import WeightedTraining, training_kind, training_numbers
+from simdiff.trainers.weighted_training import WeightedTraining, training_numbers
 
 SCHEDULE = VariancePreserving(t_min=1e-2)
 SGD = Optax("sgd", learning_rate=0.25, steps=24)
@@ -90,7 +90,7 @@ def test_features_follow_the_same_three_paths(name):
             np.asarray(part) for part in (problem.model.features(*pairs[:2], SPAN), *pairs[2:])
         )
         numbers = {key: jnp.asarray(value) for key, value in training_numbers(problem.trainer).items()}
-        training = WeightedTraining(training_kind(problem.trainer), jnp.asarray(float(size)), **numbers)
+        training = WeightedTraining(problem.trainer.weighted_kind, jnp.asarray(float(size)), **numbers)
         found = training.features(*(jnp.asarray(part) for part in (phi, y, weights)))
         s, Q = np.linalg.eigh((weights[:, None] * phi).T @ phi / size)
         wanted = (weights[:, None] * y).T @ phi / size @ (Q * q_of(problem.trainer, np.maximum(s, 0))) @ Q.T
@@ -197,7 +197,7 @@ def test_bad_input_is_one_clear_message(case):
 
 
 def test_the_engine_runs_both_and_configurations_name_them():
-    from simdiff.problems.build import build_problem
+    from simdiff.parts.build import build_problem
 
     config = {
         "problem": "ensemble_sampling",

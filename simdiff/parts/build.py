@@ -1,4 +1,4 @@
-"""From a configuration of plain values to problems: only types listed here are ever built.
+"""From a configuration of plain values to problems: only registered types are ever built.
 
 A problem or a function named by an import path is loaded where the user wrote that path, nowhere else.
 """
@@ -10,53 +10,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from simdiff import data, models, sampling, trainers
 from simdiff.errors import InputError, check_choice
+from simdiff.parts import registry
 from simdiff.parts.import_paths import is_path, load_object
 from simdiff.problem import Problem
-from simdiff.problems import DenoisingScoreMatching, EnsembleSampling, LinearSampling
 
-PROBLEMS: dict[str, type[Problem]] = {
-    "denoising": DenoisingScoreMatching,
-    "linear_sampling": LinearSampling,
-    "ensemble_sampling": EnsembleSampling,
-}
-
-PARTS: dict[str, dict[str, Callable]] = {
-    "data": {
-        "Gaussian": data.Gaussian,
-        "PowerLaw": data.PowerLaw,
-        "LinearManifold": data.LinearManifold,
-        "HiddenManifold": data.HiddenManifold,
-        "Digits": data.Digits,
-        "Patches": data.Patches,
-        "Images": data.Images,
-        "PointMasses": data.PointMasses,
-    },
-    "model": {
-        "RandomFeatures": models.RandomFeatures,
-        "Linear": models.Linear,
-        "GaussianFeatures": models.GaussianFeatures,
-        "FourierFeatures": models.FourierFeatures,
-        "FunctionFeatures": models.FunctionFeatures,
-        "LazyNetwork": models.LazyNetwork,
-        "WideNetwork": models.WideNetwork,
-    },
-    "trainer": {
-        "Ridge": trainers.Ridge,
-        "GradientFlow": trainers.GradientFlow,
-        "Optax": trainers.Optax,
-    },
-    "schedule": {
-        "Exact": sampling.Exact,
-        "DDPM": sampling.DDPM,
-        "ReverseSDE": sampling.ReverseSDE,
-        "ProbabilityFlow": sampling.ProbabilityFlow,
-        "VariancePreserving": sampling.VariancePreserving,
-        "VarianceExploding": sampling.VarianceExploding,
-        "SquareRoot": sampling.SquareRoot,
-    },
-}
+KINDS = ("data", "model", "trainer", "schedule")
+"""Arguments of problems that are parts: entries with a type and its arguments."""
 
 RUN_SETTINGS = (
     *("problem", "theory", "sizes", "precision", "alpha", "seed", "max_trials", "dtype", "devices"),
@@ -68,7 +28,8 @@ RUN_SETTINGS = (
 def problem_class(spec: Any) -> type[Problem]:
     """The class of a built-in name or of an import path "package.module:Class"."""
     if not is_path(spec):
-        return PROBLEMS[check_choice("problem", spec, PROBLEMS, ", or an import path package.module:Class")]
+        known = registry.parts("problem")
+        return known[check_choice("problem", spec, known, ", or an import path package.module:Class")].factory  # type: ignore[return-value]
     found = load_object("problem", spec)
     if not (inspect.isclass(found) and issubclass(found, Problem)):
         raise InputError("problem", spec, "a subclass of simdiff.Problem", "the name is something else")
@@ -111,16 +72,17 @@ def _parameters(kind: type[Problem]) -> dict[str, inspect.Parameter]:
 
 def _part(name: str, value: Any) -> Any:
     """A nested object from {type: ..., **arguments}, nothing from {type: none}; else a plain value."""
-    if not (isinstance(value, Mapping) and name in PARTS):
+    if not (isinstance(value, Mapping) and name in KINDS):
         return _plain(value)
-    if value.get("type") == "none":
+    known = registry.by_type(name)
+    factory = known[check_choice(f"{name}.type", value.get("type"), known)].factory
+    if factory is None:
         return None
     arguments = {key: _plain(entry) for key, entry in value.items() if key != "type"}
-    factory = PARTS[name][check_choice(f"{name}.type", value.get("type"), PARTS[name])]
-    known = inspect.signature(factory).parameters
+    taken = inspect.signature(factory).parameters
     for key in arguments:
-        check_choice(name, key, known)
-    for key, parameter in known.items():
+        check_choice(name, key, taken)
+    for key, parameter in taken.items():
         if key not in arguments and parameter.default is parameter.empty:
             raise InputError(f"{name}.{key}", "nothing", "a value")
     return _construct(factory, name, arguments)
