@@ -53,18 +53,26 @@ class Kernel(abc.ABC):
 class Metric:
     """A named number that one trial returns.
 
-    `compare` is False for diagnostics that no theory predicts; they are stored and averaged only.
+    Args:
+        name: as trials and theories return it.
+        meaning: what it is, with its normalisation or unit, in some words.
+        compare: False for diagnostics that no theory predicts; they are stored and averaged only.
+        label: its name on axes and in legends, in mathtext; by default the words of `name`.
     """
 
     name: str
     meaning: str = ""
     compare: bool = True
+    label: str = ""
 
 
 class Problem(abc.ABC):
     """One Monte-Carlo experiment, complete but for its size d and its seed."""
 
     name: ClassVar[str] = ""
+    offers: ClassVar[tuple[str, ...]] = ()
+    """What figures may ask for beside trials: "features", whose Gram matrix has a spectrum; "point set"."""
+
     metrics: tuple[Metric, ...] = ()  # a class attribute, or a property where it depends on the fields
 
     def trial(self, key: Any, d: int) -> Mapping[str, Any]:

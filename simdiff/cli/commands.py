@@ -23,7 +23,8 @@ from simdiff.functions import activation_names
 from simdiff.parts import registry
 from simdiff.parts.build import KINDS, build_problem
 from simdiff.problem import flatten
-from simdiff.report.figures import check_figure, complexity_table, draw_all
+from simdiff.report.figures import check_figures, draw_all, make_tables
+from simdiff.report.figures.base import Material
 from simdiff.report.phrases import unfinished
 from simdiff.report.text import build_report, console_table
 from simdiff.store import RunFolder, commit, iso_date, machine, versions, versions_text
@@ -76,7 +77,7 @@ def prepare(plan: Plan, *, here: bool = True) -> tuple[dict[int, Study], RunFold
     """
     use_cache(plan.setting("compilation_cache"))
     studies = _studies(plan, here=here)
-    check_figure(plan.setting("figure"), list(studies.values()))
+    check_figures(plan.setting("figure"), list(studies.values()))
     folder = RunFolder(str(plan.setting("out")))
     folder.trials()  # a damaged file shows now, not after an hour
     folder.save_config(json.dumps({"command": plan.command, "axes": plan.axes, **plan.base}, indent=1))
@@ -111,7 +112,7 @@ def report(plan: Plan) -> None:
     folder = RunFolder(str(plan.setting("out")), create=False)
     use_cache(plan.setting("compilation_cache"))
     studies = _studies(plan, here=False)
-    check_figure(plan.setting("figure"), list(studies.values()))
+    check_figures(plan.setting("figure"), list(studies.values()))
     folder.check_writable()
     conclude(plan, studies.values(), folder)
 
@@ -194,10 +195,11 @@ def _write(
     sizes = extrapolation_table(items)
     folder.write_table("summary", summary)
     folder.write_table("finite_sizes", sizes)
-    complexity = complexity_table(plan.base, plan.points)
-    if complexity is not None:
-        folder.write_table("sample_complexity", complexity)
-    figures = draw_all(plan.base, plan.points, studies, summary, sizes, folder, complexity)
+    material = Material(plan.setting("figure"), studies, summary, sizes)
+    tables = make_tables(material)
+    for name, table in tables.items():
+        folder.write_table(name, table)
+    figures = draw_all(dataclasses.replace(material, tables=tables), folder)
     facts = _provenance(plan, studies, folder)
     stated = rule.describe() | {"seed": studies[0].seed}
     title = str(plan.setting("name"))
@@ -209,7 +211,7 @@ def _write(
         figures,
         title=title,
         folder=folder.path,
-        complexity=complexity,
+        complexity=tables.get("sample_complexity"),
         lacking=lacking,
     )
     folder.write_text("report.md", text)

@@ -24,6 +24,7 @@ from simdiff.cli.launchers import launchers
 from simdiff.errors import InputError, check_choice
 from simdiff.parts import registry
 from simdiff.parts.build import KINDS, RUN_SETTINGS, arguments_of
+from simdiff.report.figures import own_settings
 
 CONFIGS = next(
     folder
@@ -70,6 +71,7 @@ def _offer_parts() -> None:
     for kind in KINDS:
         for name, part in registry.parts(kind).items():
             store.store(group=kind, name=name, node=part.entry)
+    store.store(group="figure", name="default", node=own_settings())
     for name, entry in launcher_entries().items():
         store.store(group="launcher", name=name, node=entry)
 
@@ -201,6 +203,7 @@ def _known_keys() -> list[str]:
         names |= _paths(entry, "launcher.")
     for kind in KINDS:
         names |= {path for part in registry.parts(kind).values() for path in _paths(part.entry, f"{kind}.")}
+    names |= _paths(own_settings(), "figure.")
     for file in CONFIGS.rglob("*.yaml"):
         group = file.parent.name if file.parent != CONFIGS else ""
         if group != "experiment":

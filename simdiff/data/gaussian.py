@@ -39,6 +39,10 @@ class Gaussian(DataLaw):
         pair = ((1.0,), (1.0,)) if spectrum is None else _check_spectrum(spectrum)
         object.__setattr__(self, "spectrum_", pair)
 
+    def arguments(self) -> dict[str, object]:
+        """The spectrum; see `parts.vary`."""
+        return {"spectrum": self.spectrum_}
+
     def spectrum(self) -> tuple[np.ndarray, np.ndarray]:
         """Eigenvalues and weights as given."""
         return np.array(self.spectrum_[0]), np.array(self.spectrum_[1])

@@ -79,6 +79,10 @@ class PointMasses:
             "angle": self.angle,
         }
 
+    def arguments(self) -> dict[str, Any]:
+        """What makes this set, its points by their name where they have one; see `parts.vary`."""
+        return {"points": self.name or self.points, "weights": self.weights, "angle": self.angle}
+
     @property
     def dimension(self) -> int:
         """D."""

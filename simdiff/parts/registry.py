@@ -110,7 +110,7 @@ def load_entry_points() -> None:
             raise InputError(f"entry point {entry.name}", entry.value, "a module", reason) from error
 
 
-def registered_in(package: str, kind: str, name: str) -> Part | None:
+def registered_in(package: str, kind: str, name: Any) -> Part | None:
     """A part of a package whose modules are imported when they are needed only.
 
     The module that carries the name is imported first; where that does not register it, all of them are.

@@ -64,7 +64,7 @@ def sample_models(
     library: Any,
     weights: Any,
     steps: FlowSteps,
-    span: Array,
+    span: Any,
     key: Array,
     samples: int,
     first: Array | int = 0,
@@ -115,7 +115,7 @@ def generate_samples(
     samples: int,
     weights: Any,
     steps: FlowSteps,
-    span: Array,
+    span: Any,
     key: Array,
     first: Array | int = 0,
 ) -> Float[Array, "G n O"]:
@@ -123,7 +123,7 @@ def generate_samples(
     return sample_models(library, weights, steps, span, key, samples, first)
 
 
-def model_score(library: Any, weights: Any, step: FlowSteps, x: Coordinates, span: Array) -> Coordinates:
+def model_score(library: Any, weights: Any, step: FlowSteps, x: Coordinates, span: Any) -> Coordinates:
     """The score of one model at x, at one step."""
     output = library.at(weights, step.t, span)(x)
     return to_score(library.target, output, x, step.level)

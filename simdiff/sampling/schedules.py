@@ -67,6 +67,11 @@ class Limit(NamedTuple):
 class Schedule(abc.ABC):
     """How samples are made; concrete schedules are frozen dataclasses."""
 
+    @property
+    def from_infinity(self) -> bool:
+        """Whether the reverse process has no discretisation error and starts at an infinite horizon."""
+        return False
+
     @abc.abstractmethod
     def plan(self) -> Steps | Limit:
         """The steps, or the limit, as float64 arrays."""
@@ -91,6 +96,11 @@ class Exact(Schedule):
         horizon = check_number("schedule.horizon", self.horizon, above=0, finite=False)
         object.__setattr__(self, "horizon", horizon)
         object.__setattr__(self, "t", check_number("schedule.t", self.t, above=0))
+
+    @property
+    def from_infinity(self) -> bool:
+        """Where the horizon is infinite."""
+        return math.isinf(self.horizon)
 
     def plan(self) -> Limit:
         """The limit."""

@@ -5,13 +5,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from simdiff.report.ensemble_figures import check_ensembles, field_row
 
 import simdiff
 from simdiff.analysis import densities
 from simdiff.analysis.densities import Ensemble, _histograms, learned_density, trained_pieces
 from simdiff.data import PointMasses
 from simdiff.models import GaussianFeatures
-from simdiff.report.ensemble_figures import check_ensembles, field_row
 from simdiff.report.plots.densities import DensityPanel, draw_densities
 from simdiff.report.plots.fields import draw_fields
 from simdiff.sampling import SquareRoot, VarianceExploding, VariancePreserving

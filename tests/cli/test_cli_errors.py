@@ -152,7 +152,10 @@ CASES = {
     ),
     "images without a file": ("run data=images", "data.path: got None; allowed: the path of a .npy"),
     "another size of images": ("run data=digits sizes=[50,100]", r"sizes: got \[50, 100\]; allowed: \[64\]"),
-    "unknown data type": ("run data.type=Normal", r"data\.type: got 'Normal'; allowed: Gaussian, PowerLaw"),
+    "unknown data type": (
+        "run data.type=Normal",
+        r"data\.type: got 'Normal'; allowed: .*Gaussian, .*PowerLaw",
+    ),
     "unknown model": ("run model=mlp", "model: got 'mlp'; allowed: .*random_features"),
     "unknown trainer": (
         "run trainer=rigde",

@@ -3,12 +3,10 @@
 import dataclasses
 from fractions import Fraction
 
-import numpy as np
 import pytest
 from toy_problems import Mean
 
 from simdiff.engine import check_sizes, whole_sizes
-from simdiff.engine.sizes import APART, DEFAULT
 from simdiff.errors import InputError
 
 
@@ -79,18 +77,3 @@ def test_bad_sizes_are_named(sizes, words):
     with pytest.raises(InputError, match=words) as caught:
         check_sizes(sizes)
     assert caught.value.field == "sizes"
-
-
-def price(sizes):
-    """Cost of a limit at a given error, and its bias by a term in 1/d^3: see `engine.sizes.APART`."""
-    u = 1 / np.array(sizes, float)
-    others = [np.delete(u, i) for i in range(3)]
-    weights = np.array([np.prod(rest / (rest - own)) for own, rest in zip(u, others, strict=True)])
-    assert weights @ (1 + 3 * u + 5 * u**2) == pytest.approx(1)
-    return np.sum(np.abs(weights) / np.sqrt(u)) ** 2, np.prod(u)
-
-
-def test_sizes_far_apart_cost_little_and_bias_hardly_more_than_the_default():
-    (cost, bias), (near, less) = price(APART), price(DEFAULT)
-    assert cost / near == pytest.approx(0.38, abs=0.005)
-    assert bias / less == pytest.approx(1.2, abs=0.05)

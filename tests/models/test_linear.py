@@ -36,7 +36,7 @@ def test_a_bad_bias_is_refused(bias):
 def test_unknown_models_are_refused():
     case = problem()
     object.__setattr__(case, "model", "Linear")
-    with pytest.raises(simdiff.InputError, match="an instance of RandomFeatures or Linear"):
+    with pytest.raises(simdiff.InputError, match="an instance of ScoreNetwork"):
         case.__post_init__()
     with pytest.raises(simdiff.InputError, match="did you mean 'Linear'"):
         build_problem({"model": {"type": "Liner"}})

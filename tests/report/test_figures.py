@@ -4,6 +4,7 @@ that lack a part."""
 import dataclasses
 import math
 import shutil
+import warnings
 from pathlib import Path
 
 import jax
@@ -11,28 +12,30 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from toy_problems import Mean, mean_theory
 
 import simdiff
 from simdiff.api import make_study
 from simdiff.cli import main as cli
 from simdiff.cli.compose import make_plan
 from simdiff.parts.build import build_problem
-from simdiff.report.figures import (
-    _in_steps,
-    _lines,
-    complexity_table,
-    dense_values,
-    theory_table,
-    threshold_marks,
-)
+from simdiff.report.figures.base import Material
+from simdiff.report.figures.curves import in_steps, threshold_marks
+from simdiff.report.figures.sample_complexity import SampleComplexityFigure, complexity_table
+from simdiff.report.figures.theory_lines import dense_values, lines, theory_table
+from simdiff.theory import load
 from simdiff.trainers import Ridge
 
 HERE = Path(__file__).parent.parent
-OWN = {"problem": "toy_problems:Mean", "theory": "toy_problems:mean_theory"}
 
 
 def points(*words):
-    return make_plan(list(words), True, "simdiff").points
+    return [build_problem(point) for point in make_plan(list(words), True, "simdiff").points]
+
+
+def own(problem, x, grid):
+    """Dense lines of the problems' own theory."""
+    return lines(problem, load(None, problem[0]), x, grid)
 
 
 def test_dense_values_keep_the_simulated_ones():
@@ -44,7 +47,7 @@ def test_dense_values_keep_the_simulated_ones():
 
 
 def test_lines_are_the_theory_for_every_other_value():
-    found = _lines(points("psi_n=1,2,4", "m=1,inf"), "psi_n", 5)
+    found = own(points("psi_n=1,2,4", "m=1,inf"), "psi_n", 5)
     assert set(found["m"]) == {1, "inf"}
     assert sorted(set(found["psi_n"])) == pytest.approx([1, 1.75, 2, 2.5, 3.25, 4])
     study = make_study(
@@ -58,37 +61,33 @@ def test_an_optimiser_has_an_axis_of_steps_and_a_dense_line_along_it():
     some = points(
         "trainer=optax", "trainer.name=sgd", "trainer.steps=100", "trainer.records=3", "model.psi_p=1"
     )
-    dense = _lines(some, "time", 9)
-    own = simdiff.predict(build_problem(some[0]))["test"]
+    dense = own(some, "time", 9)
+    recorded = simdiff.predict(some[0])["test"]
     test = dense[dense["metric"] == "test"].set_index("time")["theory"]
     assert len(test) == 9
-    assert test.loc[[1.0, 10.0, 100.0]].tolist() == pytest.approx(own.tolist(), rel=1e-6)
-    shown, along, axis = _in_steps(some, dense, dense)
+    assert test.loc[[1.0, 10.0, 100.0]].tolist() == pytest.approx(recorded.tolist(), rel=1e-6)
+    shown, along, axis = in_steps(some, dense, dense)
     assert (axis, "time" in shown, "step" in along) == ("step", False, True)
     flow = points("trainer=gradient_flow")
-    assert _in_steps(flow, dense, None) == (dense, None, "time")
+    assert in_steps(flow, dense, None) == (dense, None, "time")
 
 
 def test_one_value_has_no_line():
-    assert _lines(points("psi_n=2", "m=1,2"), "psi_n", 5) is None
+    assert own(points("psi_n=2", "m=1,2"), "psi_n", 5) is None
 
 
 def test_thresholds_lie_at_p_equal_to_n_m():
-    studies = [
-        make_study(simdiff.DenoisingScoreMatching(m=m, psi_n=2.0), None, (50, 60), 0.1, 0.05, 0, 8, "auto")
-        for m in (1, 4, math.inf)
-    ]
-    assert threshold_marks(studies, "model.psi_p") == {1: 2, 4: 8}
-    assert threshold_marks(studies, "psi_n") == {1: 4, 4: 1}
-    assert threshold_marks(studies, "t") == {}
+    problems = [simdiff.DenoisingScoreMatching(m=m, psi_n=2.0) for m in (1, 4, math.inf)]
+    assert threshold_marks(problems, "model.psi_p") == {1: 2, 4: 8}
+    assert threshold_marks(problems, "psi_n") == {1: 4, 4: 1}
+    assert threshold_marks(problems, "t") == {}
 
 
 def test_a_theory_that_fails_between_the_points_costs_its_line_only():
+    problems = [Mean(level=v) for v in (1.0, 1.5)]
     with pytest.warns(UserWarning, match=r"no theory between the simulated points \(ZeroDivisionError"):
-        assert (
-            theory_table([OWN | {"level": v, "theory": "test_figures:fragile"} for v in (1.0, 1.5)]) is None
-        )
-    assert len(theory_table([OWN | {"level": v} for v in (1.0, 1.5)])) == 4
+        assert theory_table(problems, fragile) is None
+    assert len(theory_table(problems, mean_theory)) == 4
 
 
 def fragile(problem):
@@ -96,7 +95,7 @@ def fragile(problem):
 
 
 def test_no_theory_is_no_line():
-    assert theory_table([OWN | {"level": 1.0, "theory": None}]) is None
+    assert theory_table([Mean()], None) is None
 
 
 @pytest.fixture
@@ -150,12 +149,13 @@ ASKED = ["figure.x=level", "figure.complexity.metric=value", "figure.complexity.
 
 @pytest.fixture
 def coarse(monkeypatch):
-    monkeypatch.setattr("simdiff.report.figures.COMPLEXITY_GRID", 4)
+    monkeypatch.setattr("simdiff.report.figures.sample_complexity.GRID", 4)
 
 
 def found_at(*words):
     plan = make_plan([*LEARNER, *ASKED, *words], True, "simdiff")
-    return complexity_table(plan.base, plan.points)
+    problems = [build_problem(point) for point in plan.points]
+    return complexity_table(plan.base["figure"], problems, learner_theory)
 
 
 def test_complexity_is_sought_once_for_each_x_and_series(coarse):
@@ -175,16 +175,19 @@ def test_complexity_at_given_ridges_keeps_them_apart(coarse):
     assert set(found["trainer.ridge"]) == {0.01, 0.1}
     exact = found["level"] / 0.5 * (1 + np.log10(found["trainer.ridge"] / 0.01) ** 2)
     np.testing.assert_allclose(found["sample_complexity"], exact, rtol=1e-6)
-    off = make_plan([*LEARNER, "level=1,2", "figure.x=level"], True, "simdiff")
-    assert complexity_table(off.base, off.points) is None
 
 
-def test_a_theory_that_fails_costs_the_complexity_only():
-    plan = make_plan(["problem=test_figures:Learner", "theory=test_figures:fragile", "level=1.5"], True, "")
-    asked = {"metric": "value", "threshold": 0.5, "ridge": 0.01}
-    base = plan.base | {"figure": plan.base["figure"] | {"x": "level", "complexity": asked}}
-    with pytest.warns(UserWarning, match="no sample complexity .ZeroDivisionError"):
-        assert complexity_table(base, plan.points) is None
+@pytest.mark.parametrize(("threshold", "said"), [(0.5, True), (None, False)])
+def test_a_theory_that_fails_costs_the_complexity_only(threshold, said):
+    study = make_study(Learner(level=1.5), None, (20, 40), 0.5, 0.05, 0, 8, "auto")
+    settings = {"x": "level", "complexity": {"metric": "value", "threshold": threshold, "ridge": 0.01}}
+    material = Material(
+        settings, [dataclasses.replace(study, theory=fragile)], pd.DataFrame(), pd.DataFrame()
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert not SampleComplexityFigure().tables(material)
+    assert [("no sample complexity (ZeroDivisionError" in str(w.message)) for w in caught] == [True] * said
 
 
 def test_complexity_reaches_the_folder_and_the_report(coarse, tmp_path, monkeypatch):

@@ -29,6 +29,8 @@ class GradientFlow:
     ridge: float
     step: float = 0.0
 
+    solution = "path"
+
     @property
     def training_times(self) -> tuple[float, ...]:
         return self.times

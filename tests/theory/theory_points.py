@@ -24,6 +24,8 @@ class Rho:
 class Ridge:
     ridge: float
 
+    solution = "minimum"
+
 
 TANH = Rho("tanh", np.tanh)
 RELU = Rho("relu", lambda u: np.maximum(u, 0.0), (0.0,))

@@ -165,7 +165,6 @@ def test_the_rule_is_stored_as_plain_values():
         ("alpha", 1.0),
         ("sizes", (100,)),
         ("sizes", (100, 100)),
-        ("sizes", 100),
         ("order", 3),
         ("min_trials", 1),
         ("max_trials", 5),

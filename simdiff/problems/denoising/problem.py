@@ -21,6 +21,7 @@ from simdiff.models import RandomFeatures
 from simdiff.models.denoising.base import ScoreNetwork
 from simdiff.parts.registry import register
 from simdiff.problem import Kernel, Metric, Problem
+from simdiff.problems.denoising import metrics
 from simdiff.problems.denoising.arithmetic import Arithmetic, choose
 from simdiff.problems.denoising.dispatch import feature_map, trial_kernel
 from simdiff.problems.denoising.feature_map import FeatureMap
@@ -29,13 +30,6 @@ from simdiff.problems.denoising.program import TrialProgram
 from simdiff.problems.denoising.shape import Shape
 from simdiff.trainers import Ridge, Trainer
 
-_ERRORS = (
-    Metric("test", "test error, DSM loss on fresh data"),
-    Metric("train", "train error, without the ridge term"),
-    Metric("score", "score error on fresh data"),
-    Metric("memorization", "error at training samples with fresh noise"),
-    Metric("objective", "minimised loss, ridge term included"),
-)
 _STORED_SAMPLES_BYTES = 2**27
 _MOST_ROWS = 2**31 - 1
 _SMALL_BLOCK = 256
@@ -78,6 +72,7 @@ class DenoisingScoreMatching(Problem):
     t: float = 0.1
 
     name: ClassVar[str] = "denoising"
+    offers: ClassVar[tuple[str, ...]] = ("features",)
 
     def __post_init__(self) -> None:
         check_type("data", self.data, DataLaw)
@@ -93,13 +88,7 @@ class DenoisingScoreMatching(Problem):
     @property
     def metrics(self) -> tuple[Metric, ...]:  # type: ignore[override]
         """Five errors; the Bayes floor where trials differ in it; the parts of the test error."""
-        found = [metric for metric in _ERRORS if metric.name != "score" or self.data.knows_score]
-        if self.data.random_frame and self.data.knows_score:
-            found.append(Metric("floor", "Bayes floor of the test error at the trial's own manifold"))
-        if self.data.has_flat_directions:
-            found.append(Metric("test_parallel", "test error a dimension inside the data's subspace"))
-            found.append(Metric("test_orthogonal", "test error a dimension outside the data's subspace"))
-        return (*found, *self.data.diagnostics)
+        return metrics.of_data(self.data)
 
     @property
     def default_theory(self) -> str | None:

@@ -29,12 +29,24 @@ from simdiff.sampling.training_targets import WEIGHTS
 from simdiff.trainers import Ridge, Trainer
 from simdiff.trainers.weighted_training import training_numbers
 
-_TRAIN = Metric("train", "weighted loss on the P training draws, without the ridge term")
-_TEST = Metric("test", "weighted loss on fresh draws, E l |f - y|^2")
+_TRAIN = Metric("train", "weighted loss on the P training draws, without the ridge term", label="train error")
+_TEST = Metric("test", "weighted loss on fresh draws, E l |f - y|^2", label="test error")
 _SAMPLES = (
-    Metric("gap", "share of samples farther than the radius from every data point"),
-    Metric("nearest", "mean squared distance of samples to the nearest data point"),
-    Metric("spread", "mean squared distance of samples to the mean of the data points"),
+    Metric(
+        "gap",
+        "share of samples farther than the radius from every data point",
+        label="share of samples in gaps",
+    ),
+    Metric(
+        "nearest",
+        "mean squared distance of samples to the nearest data point",
+        label="squared distance to the data",
+    ),
+    Metric(
+        "spread",
+        "mean squared distance of samples to the mean of the data points",
+        label="spread of the samples",
+    ),
 )
 
 
@@ -85,6 +97,7 @@ class EnsembleSampling(Problem):
     P: int | None = None
 
     name: ClassVar[str] = "ensemble_sampling"
+    offers: ClassVar[tuple[str, ...]] = ("point set",)
     size: ClassVar[int | None] = None
     """The draws at hand, those of `at_size(P)` or of the field P; None is the limit of infinitely many. No
     field."""

@@ -6,7 +6,6 @@ Source: Merger, Goldt, *Generalization dynamics of linear diffusion models*, arX
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -26,13 +25,27 @@ from simdiff.sampling.recursion import SpectralFunctions
 from simdiff.trainers import GradientFlow, Ridge
 
 _LOSSES = (
-    Metric("test", "test error, DSM loss on fresh data, averaged over the schedule's levels"),
-    Metric("train", "train error, the same average on the training data, without the ridge term"),
-    Metric("covariance", "squared error of the sampled covariance, |F - Sigma|_F^2 / d"),
+    Metric(
+        "test", "test error, DSM loss on fresh data, averaged over the schedule's levels", label="test error"
+    ),
+    Metric(
+        "train",
+        "train error, the same average on the training data, without the ridge term",
+        label="train error",
+    ),
+    Metric(
+        "covariance",
+        "squared error of the sampled covariance, |F - Sigma|_F^2 / d",
+        label="error of the sampled covariance",
+    ),
 )
 _DIVERGENCES = (
-    Metric("kl_sampled_target", "KL(sampled || target) per dimension"),
-    Metric("kl_target_sampled", "KL(target || sampled) per dimension"),
+    Metric(
+        "kl_sampled_target", "KL(sampled || target) per dimension", label=r"KL(sampled $\Vert$ target) / $d$"
+    ),
+    Metric(
+        "kl_target_sampled", "KL(target || sampled) per dimension", label=r"KL(target $\Vert$ sampled) / $d$"
+    ),
 )
 _MEAN = Metric("mean", "squared error of the sampled mean, |G mean|^2 / d", compare=False)
 _DISTANCES = (
@@ -248,9 +261,9 @@ class LinearSampling(Problem):
         )
 
 
-def _check_horizon(schedule: Schedule | None, training: Training) -> None:
+def _check_horizon(schedule: Any, training: Training) -> None:
     """Raise `InputError` where sampling from an infinite horizon has no limit."""
-    if not isinstance(schedule, Exact) or not math.isinf(schedule.horizon):
+    if not schedule.from_infinity:
         return
     ridge = float(training.ridge)
     if training.times is not None:

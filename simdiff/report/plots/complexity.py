@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from simdiff.report.plots import columns, style
 from simdiff.report.plots.axes import LOG_Y_SPAN, Scale, is_wide, log_axis, scale_of
 from simdiff.report.plots.curves import Series
-from simdiff.report.plots.labels import axis_name, key_text, metric_name, value_text
+from simdiff.report.plots.labels import NO_NAMES, Names, axis_name, key_text, metric_name, value_text
 
 RESULTS = frozenset(
     {"metric", "threshold", "sample_complexity", "ridge", "value", "reachable", "bound", "stays", "reason"}
@@ -36,7 +36,9 @@ EDGE = {"unreachable", "unknown"}
 
 
 @style.house()
-def draw_complexity(table: pd.DataFrame, *, x: str, series: str | None = None, title: str = "") -> Figure:
+def draw_complexity(
+    table: pd.DataFrame, *, x: str, series: str | None = None, title: str = "", labels: Names = NO_NAMES
+) -> Figure:
     """The smallest psi_n that reaches the threshold, as lines against `x`, one for each series.
 
     `table`: a row a problem: its parameters and the columns `RESULTS`, as `simdiff.sample_complexity`
@@ -64,7 +66,7 @@ def draw_complexity(table: pd.DataFrame, *, x: str, series: str | None = None, t
         ax.set_yticks([])
     _make_room(ax, ROW * (marked + 0.5) if marked else 0.0)
     first = table.iloc[0]
-    goal = rf"{metric_name(first['metric'])} $\leq$ {value_text(float(first['threshold']))}"
+    goal = rf"{metric_name(first['metric'], labels)} $\leq$ {value_text(float(first['threshold']))}"
     ax.set(xlabel=axis_name(x), ylabel=rf"least $\psi_n = n/d$ with {goal}")
     style.legend_above(figure, _series_handles(found), _sign_handles(table), title=title)
     return figure

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from simdiff.report.plots import columns, style
 from simdiff.report.plots.axes import LOG_Y_SPAN, Scale, is_wide, log_axis, scale_of
-from simdiff.report.plots.labels import axis_name, key_text, metric_name
+from simdiff.report.plots.labels import NO_NAMES, Names, axis_name, key_text, metric_name
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ def draw_curves(
     marks: Mapping[Any, float] | None = None,
     time: float | None = None,
     title: str = "",
+    labels: Names = NO_NAMES,
 ) -> Figure:
     """Estimates (points, bars of one standard error) and theory (lines) against `x`, a panel a metric.
 
@@ -75,7 +76,7 @@ def draw_curves(
         if name == "test":
             _draw_floor(ax, dense[dense["metric"] == "floor"], found, scale, x)
         _draw_marks(ax, marks or {}, found)
-        ax.set(xlabel=axis_name(x), ylabel=metric_name(name))
+        ax.set(xlabel=axis_name(x), ylabel=metric_name(name, labels))
     signs = _sign_handles(summary, found, names, marks or {})
     style.legend_above(figure, _series_handles(found), signs, title=title)
     return figure

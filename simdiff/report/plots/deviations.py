@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from simdiff.report.plots import columns, style
-from simdiff.report.plots.labels import key_text, metric_name, symbol, value_text
+from simdiff.report.plots.labels import NO_NAMES, Names, key_text, metric_name, symbol, value_text
 
 NAMED_POINTS = 24
 """Up to this many points have their parameters written under the axis."""
@@ -25,7 +25,11 @@ Place = Mapping[str, int]
 
 @style.house()
 def draw_deviations(
-    summary: pd.DataFrame, *, precision: float | None = None, time: float | None = None
+    summary: pd.DataFrame,
+    *,
+    precision: float | None = None,
+    time: float | None = None,
+    labels: Names = NO_NAMES,
 ) -> Figure:
     """All comparisons at once: (estimate - theory)/stderr above, relative deviation in % below.
 
@@ -48,7 +52,7 @@ def draw_deviations(
     upper.set_ylabel("(simulation − theory)\n/ standard error")
     lower.set_ylabel("deviation from\ntheory (%)")
     _name_points((upper, lower), rows, names, place)
-    style.legend_above(figure, _metric_handles(rows), style.verdict_handles(set(rows["verdict"])))
+    style.legend_above(figure, _metric_handles(rows, labels), style.verdict_handles(set(rows["verdict"])))
     return figure
 
 
@@ -146,9 +150,9 @@ def _name_groups(axes: Sequence[Axes], values: Sequence[Any], name: str) -> None
         ax.tick_params(axis="x", length=0)
 
 
-def _metric_handles(rows: pd.DataFrame) -> list[Line2D]:
+def _metric_handles(rows: pd.DataFrame, labels: Names) -> list[Line2D]:
     """Legend entries of the metrics."""
     return [
-        Line2D([], [], color=colour, marker=marker, linestyle="none", label=metric_name(name))
+        Line2D([], [], color=colour, marker=marker, linestyle="none", label=metric_name(name, labels))
         for name, (colour, marker, _) in _looks(rows).items()
     ]

@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from simdiff.errors import check_choice
 from simdiff.report.plots import columns, style
-from simdiff.report.plots.labels import key_text, metric_name
+from simdiff.report.plots.labels import NO_NAMES, Names, key_text, metric_name
 
 DATA, FIT, THEORY = style.PALETTE[0], style.PALETTE[0], "#222222"
 
@@ -30,6 +30,7 @@ def draw_extrapolation(
     metrics: Sequence[str] | None = None,
     precision: float | None = None,
     time: float | None = None,
+    labels: Names = NO_NAMES,
 ) -> Figure:
     """One point's finite-size scaling: mean +- standard error against 1/d, the fit, its limit, the theory.
 
@@ -52,7 +53,7 @@ def draw_extrapolation(
     figure, axes = style.panels(len(names))
     for ax, name in zip(axes, names, strict=True):
         _draw_panel(ax, means[means["metric"] == name], rows[rows["metric"] == name].iloc[0], precision)
-        ax.set(xlabel="$1/d$", ylabel=metric_name(name))
+        ax.set(xlabel="$1/d$", ylabel=metric_name(name, labels))
     style.legend_above(figure, _handles(precision), title=_title(summary, rows))
     return figure
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 AXES: dict[str, str] = {
@@ -42,21 +43,10 @@ SYMBOLS: dict[str, str] = {
     "data.points": "points",
 }
 
-METRICS: dict[str, str] = {
-    "test": "test error",
-    "train": "train error",
-    "score": "score error",
-    "memorization": "memorization error",
-    "objective": "training objective",
-    "test_parallel": r"test error $\parallel$ manifold",
-    "test_orthogonal": r"test error $\perp$ manifold",
-    "kl_sampled_target": r"KL(sampled $\Vert$ target) / $d$",
-    "kl_target_sampled": r"KL(target $\Vert$ sampled) / $d$",
-    "gap": "share of samples in gaps",
-    "nearest": "squared distance to the data",
-    "spread": "spread of the samples",
-    "covariance": "error of the sampled covariance",
-}
+Names = Mapping[str, str]
+"""{metric: its name on axes}, as the metrics' declarations have it; others are named by their words."""
+
+NO_NAMES: Names = MappingProxyType({})
 
 
 def _words(name: str) -> str:
@@ -74,9 +64,9 @@ def symbol(column: str) -> str:
     return SYMBOLS.get(column, _words(column))
 
 
-def metric_name(metric: str) -> str:
+def metric_name(metric: str, names: Names = NO_NAMES) -> str:
     """Return a metric's name for an axis."""
-    return METRICS.get(metric, _words(metric))
+    return names.get(metric, _words(metric))
 
 
 def value_text(value: Any) -> str:

@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from simdiff.report.plots import columns, style
 from simdiff.report.plots.axes import LOG_SPAN, is_wide, log_axis, ticks
-from simdiff.report.plots.labels import axis_name, key_text, metric_name, value_text
+from simdiff.report.plots.labels import NO_NAMES, Names, axis_name, key_text, metric_name, value_text
 
 OUTLINE: list[AbstractPathEffect] = [withStroke(linewidth=1.8, foreground="#333333")]
 """White text on a map stays readable where the map is bright."""
@@ -38,6 +38,7 @@ def draw_maps(
     guides: Guides | None = None,
     time: float | None = None,
     title: str = "",
+    labels: Names = NO_NAMES,
 ) -> Figure:
     """Colour maps of `value` over the columns `x` and `y`: a column of panels a metric, a row a series.
 
@@ -69,7 +70,7 @@ def draw_maps(
                 _draw_points(ax, columns.matching(marked, key), (x, y), mesh)
             ax.set_xlabel(axis_name(x) if i == len(keys) - 1 else "")
             ax.set_ylabel((f"{key_text(key)}\n" if key else "") + axis_name(y) if j == 0 else "")
-        axes[0, j].set_title(metric_name(name))
+        axes[0, j].set_title(metric_name(name, labels))
         bar = figure.colorbar(mesh, ax=list(axes[:, j]), location="bottom", aspect=22, pad=0.02)
         _dress_bar(bar, norm)
     if title:

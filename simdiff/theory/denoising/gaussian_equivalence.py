@@ -29,6 +29,7 @@ from simdiff.theory.denoising.inputs import (
     stack,
 )
 from simdiff.theory.denoising.learning_curve import TheoryInputs, learning_curves
+from simdiff.theory.protocols import is_minimum
 
 _SMALL_BATCH, _LARGE_BATCH = 16, 1024
 _MOST_ATOMS_IN_LARGE_BATCH = 64
@@ -75,7 +76,7 @@ predict.many = predict_many  # type: ignore[attr-defined]
 
 def _ridge(problem: Any) -> float:
     trainer = getattr(problem, "trainer", None)
-    if type(trainer).__name__ != "Ridge":
+    if not is_minimum(trainer):
         hint = "gaussian_equivalence describes the exact ridge minimiser only; use trainer=Ridge(...)"
         raise InputError("trainer", type(trainer).__name__, "Ridge", hint)
     return check_number("trainer.ridge", problem.trainer.ridge, above=0)

@@ -54,6 +54,7 @@ from simdiff.theory.denoising.pair_response import (
 )
 from simdiff.theory.numerics.contour import Contour, Region, contour_in
 from simdiff.theory.numerics.filters import Filter, training_filter
+from simdiff.theory.protocols import takes_time
 
 INTERVALS = (128, 256, 512)
 """Numbers of intervals on the upper half of the contour: few, because each is compiled."""
@@ -271,14 +272,14 @@ predict.many = predict_many  # type: ignore[attr-defined]
 
 def _ridge(problem: Any) -> float:
     trainer = getattr(problem, "trainer", None)
-    if not hasattr(trainer, "training_times"):
+    if not takes_time(trainer):
         hint = "gradient_flow describes training from zero in time; use trainer=GradientFlow(...)"
         raise InputError("trainer", type(trainer).__name__, "a trainer with training_times", hint)
     return check_number("trainer.ridge", problem.trainer.ridge, least=0)
 
 
 def _row(problem: Any, setting: TheoryInputs) -> dict[str, PerTime]:
-    step = getattr(problem.trainer, "step", 0.0)
+    step = problem.trainer.step
     parts = {"": np.asarray(setting.weights)} | parts_of(setting)
     padded, weights = _padded(setting, np.stack(list(parts.values())))
     curves = flow_curves(padded, problem.trainer.training_times, step, weights)

@@ -33,6 +33,7 @@ from simdiff.theory.ensemble import flow_law, weight_law
 from simdiff.theory.ensemble.tangent_basis import in_features
 from simdiff.theory.ensemble.training_law import TrainingLaw, training_law
 from simdiff.theory.ensemble.weight_law import WeightLaw
+from simdiff.theory.protocols import is_minimum
 
 MODELS = 16384
 SAMPLES = 16
@@ -79,7 +80,7 @@ def law_of(problem: Any, order: Any = weight_law.corrected) -> WeightLaw:
         raise InputError("theory", "effective_dynamics", "an EnsembleSampling problem", f"it is {kind}")
     problem = in_features(problem)
     nodes = _training_law(problem.at_size(1))
-    if not hasattr(problem.trainer, "training_times"):
+    if is_minimum(problem.trainer):
         return (
             weight_law.limit(problem, nodes) if problem.size is None else order(problem, nodes, problem.size)
         )

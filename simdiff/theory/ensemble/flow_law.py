@@ -83,7 +83,7 @@ def first_order(problem: Any, nodes: TrainingLaw, size: int) -> WeightLaw:
 
 def filter_of(trainer: Any) -> Function:
     """q of complex arrays, for a flow or plain descent."""
-    time, step = np.array([trainer.training_times[-1]]), getattr(trainer, "step", 0.0)
+    time, step = np.array([trainer.training_times[-1]]), trainer.step
     return lambda z: training_filter(z, time, trainer.ridge, step).solution[0]
 
 

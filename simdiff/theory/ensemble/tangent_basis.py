@@ -25,6 +25,7 @@ from jaxtyping import Array, Float
 
 from simdiff.errors import InputError
 from simdiff.theory.ensemble.training_law import TrainingLaw, training_law
+from simdiff.theory.protocols import is_minimum
 
 RANK = 192
 LEAST = 1e-3
@@ -58,12 +59,12 @@ class TangentBasis:
         """F."""
         return self.turn.shape[1]
 
-    def features(self, x: Array, t: Array, span: Array) -> Float[Array, "n F"]:
+    def features(self, x: Array, t: Array, span: Any) -> Float[Array, "n F"]:
         """phi at every pair (x, t)."""
         z = self.network.inputs(x, t, span)
         return self.network.kernel(z, jnp.asarray(self.landmarks, z.dtype)) @ self.turn
 
-    def at(self, weights: Float[Array, "O F"], t: Array, span: Array) -> Any:
+    def at(self, weights: Float[Array, "O F"], t: Array, span: Any) -> Any:
         """W phi at one time: a sum over landmarks, with coefficients summed in float64."""
         coefficients = (weights @ self.turn.T).astype(weights.dtype)
         landmarks = jnp.asarray(self.landmarks, weights.dtype)
@@ -127,13 +128,12 @@ def horizon(trainer: Any) -> float:
     Raises:
         InputError: an adaptive or stochastic optimiser.
     """
-    times = getattr(trainer, "training_times", None)
-    if times is None:
+    if is_minimum(trainer):
         return 1.0 / trainer.ridge
-    if getattr(trainer, "step", 1.0) == 0.0:
+    if trainer.solution is None:
         allowed = "Ridge, GradientFlow, or Optax 'sgd' with a constant rate"
         raise InputError("trainer.name", trainer.name, allowed, "theory follows gradients alone")
-    return 1.0 / (1.0 / times[-1] + trainer.ridge)
+    return 1.0 / (1.0 / trainer.training_times[-1] + trainer.ridge)
 
 
 def _landmarks(network: Any, z: Array, mass: np.ndarray, rank: int) -> tuple[Array, np.ndarray, float]:

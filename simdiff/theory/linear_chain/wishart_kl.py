@@ -91,7 +91,7 @@ def _covariance_error(problem: Any, d: int | None) -> float:
 
 def _check_exact(problem: Any) -> None:
     schedule: Any = getattr(problem, "schedule", None)
-    if type(schedule).__name__ != "Exact" or not math.isinf(schedule.horizon):
+    if not getattr(schedule, "from_infinity", False):
         hint = "only sampling without discretisation error gives back the fitted Gaussian"
         raise InputError("schedule", schedule, "Exact() for theory=wishart", hint)
     if problem.trainer is not None:

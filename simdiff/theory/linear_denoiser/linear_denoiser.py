@@ -33,6 +33,7 @@ from simdiff.theory.linear_denoiser.response import (
     test_excess,
     train,
 )
+from simdiff.theory.protocols import is_minimum, takes_time
 
 _BATCH = 256
 """Points of the ridge minimiser solved at once: bounds memory."""
@@ -58,7 +59,7 @@ def predict(problem: Any) -> dict[str, Any]:
 def predict_many(problems: Sequence[Any]) -> list[dict[str, Any]]:
     """`predict` for every problem; ridge minimisers are solved together."""
     settings = _settings(problems)
-    in_time = [hasattr(problem.trainer, "training_times") for problem in problems]
+    in_time = [takes_time(problem.trainer) for problem in problems]
     together = [k for k, timed in enumerate(in_time) if not timed]
     found = {k: _in_time(problems[k], settings[k]) for k, timed in enumerate(in_time) if timed}
     for start in range(0, len(together), _BATCH):
@@ -100,10 +101,10 @@ class _Features:
 
 def _settings(problems: Sequence[Any]) -> list[TheoryInputs]:
     for problem in problems:
-        kind = type(getattr(problem, "model", None)).__name__
-        if kind != "Linear":
+        model = getattr(problem, "model", None)
+        if getattr(model, "theory", None) != "linear_denoiser":
             hint = "linear_denoiser describes denoisers W x_t + b only"
-            raise InputError("model", kind, "Linear", hint)
+            raise InputError("model", type(model).__name__, "Linear", hint)
     proxies = [_AsFeatures(p.data, p.psi_n, p.m, p.t, _Features()) for p in problems]
     exact: Any = {"psi_p": math.inf, "mu1": 1.0, "v2": 0.0, "s2": 0.0}
     return [s._replace(**exact) for s in inputs_of_many(proxies, [_ridge(p) for p in problems])]
@@ -111,9 +112,9 @@ def _settings(problems: Sequence[Any]) -> list[TheoryInputs]:
 
 def _ridge(problem: Any) -> float:
     trainer = problem.trainer
-    if hasattr(trainer, "training_times"):
+    if takes_time(trainer):
         return check_number("trainer.ridge", trainer.ridge, least=0)
-    if type(trainer).__name__ != "Ridge":
+    if not is_minimum(trainer):
         hint = "linear_denoiser describes the exact ridge minimiser and training in time"
         raise InputError("trainer", type(trainer).__name__, "Ridge, or a trainer with training_times", hint)
     return check_number("trainer.ridge", trainer.ridge, above=0)
@@ -186,7 +187,7 @@ def _in_time(problem: Any, setting: TheoryInputs) -> _Errors:
     """All errors along the path."""
     parts = np.stack([np.asarray(setting.weights), *parts_of(setting).values()])
     times = check_times(problem.trainer.training_times)
-    curves = linear_flow(setting, times, getattr(problem.trainer, "step", 0.0), parts)
+    curves = linear_flow(setting, times, problem.trainer.step, parts)
     totals = {name: getattr(curves, name)[0] for name in _Directions._fields}
     return _Errors(**totals, parts=list(curves.test[1:]), converged=curves.converged)
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import simdiff
-from simdiff.engine import compilation
+from simdiff.engine import SESSION, compilation
 from simdiff.engine.random_numbers import normal_rows
 from simdiff.problems.denoising.pairs import split_keys
 
@@ -79,5 +79,5 @@ def problem(psi_n=2.0, psi_p=1.5, m=2, t=0.3, ridge=1e-3, activation="tanh", dat
 
 def run_afresh(monkeypatch, problem, d, key, dtype="float64"):
     """One trial whose program is compiled anew: for tests that change what a program is made of."""
-    monkeypatch.setattr(compilation, "_programs", {})
+    monkeypatch.setattr(SESSION, "programs", {})
     return run_kernel(problem, d, key, dtype)

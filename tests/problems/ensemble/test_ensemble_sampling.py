@@ -138,7 +138,7 @@ def test_the_engine_simulates_and_sizes_are_draws():
 BAD = {
     "data": ({"data": [0.0, 1.0]}, "data.*PointMasses"),
     "model": ({"model": "gaussian"}, "model.*ScoreModel"),
-    "trainer": ({"trainer": None}, "trainer.*Ridge"),
+    "trainer": ({"trainer": None}, "trainer: got None; allowed: an instance of Trainer"),
     "schedule": ({"schedule": simdiff.sampling.DDPM()}, "schedule.*Diffusion"),
     "steps": ({"steps": 0}, "steps.*>= 1"),
     "radius": ({"radius": -1.0}, "radius.*> 0"),

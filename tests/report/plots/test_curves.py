@@ -37,7 +37,7 @@ def test_panels_lines_and_points(summary, tmp_path):
     figure = draw_curves(summary, fake.lines(metrics=PAIR))
     test, train = figure.axes
     assert test.get_xlabel() == r"$\psi_p = p/d$"
-    assert (test.get_ylabel(), train.get_ylabel()) == ("test error", "train error")
+    assert (test.get_ylabel(), train.get_ylabel()) == ("test", "train")
     assert [len(line.get_xdata()) for line in tagged(test, "theory")] == [121] * 3
     finite = np.isfinite(summary.estimate) & (summary.metric == "test")
     assert sorted(heights(test, "points")) == pytest.approx(sorted(summary.estimate[finite]))

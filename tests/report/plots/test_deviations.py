@@ -25,7 +25,7 @@ def test_every_comparison_is_there_in_both_units(summary, tmp_path):
     pulls, shares = columns.pulls(summary), 100 * columns.deviations(summary)
     assert sorted(heights(upper, "points")) == pytest.approx(sorted(pulls[np.isfinite(pulls)]))
     assert sorted(heights(lower, "points")) == pytest.approx(sorted(shares[np.isfinite(shares)]))
-    assert legend_texts(figure)[:1] == ["test error"]
+    assert legend_texts(figure)[:1] == ["test"]
     style.save(figure, tmp_path / "deviations")
 
 

@@ -29,7 +29,8 @@ def test_value_text(value, text):
 def test_names():
     assert labels.axis_name("model.psi_p") == r"$\psi_p = p/d$"
     assert labels.axis_name("my.own_knob") == "own knob"
-    assert labels.metric_name("memorization") == "memorization error"
+    assert labels.metric_name("test_loss") == "test loss"
+    assert labels.metric_name("gap", {"gap": "share in gaps"}) == "share in gaps"
     assert labels.key_text({"m": math.inf, "model.activation": "tanh"}) == r"$m$ = $\infty$, tanh"
     assert labels.key_text({"data.twin": "yes"}) == "Gaussian twin: yes"
 

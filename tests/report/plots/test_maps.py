@@ -28,7 +28,7 @@ def test_a_column_a_metric_and_a_row_a_series(grid, tmp_path):
     axes = panels(figure)
     assert len(axes) == 4
     assert len(figure.axes) == 6
-    assert [ax.get_title() for ax in axes[:2]] == ["test error", "memorization error"]
+    assert [ax.get_title() for ax in axes[:2]] == ["test", "memorization"]
     assert axes[0].get_ylabel() == "$m$ = 1\n" + r"$\psi_p = p/d$"
     assert axes[2].get_xlabel() == r"$\psi_n = n/d$"
     assert (axes[0].get_xscale(), axes[0].get_yscale()) == ("log", "log")

@@ -134,9 +134,13 @@ def test_a_contour_around_a_zero_of_f_is_noticed():
     """F = (x + ridge) / (1 - ridge) vanishes at -ridge: farther left log F turns, and numbers are wrong."""
     problem = LinearSampling(psi_n=0.5, trainer=Ridge(0.01))
     law = one_point.SpectralLaw(*problem.data.spectrum(), 0.5)
-    right, turns = linear_sampling._row(problem, law, linear_sampling._rule(law, (0.005, 0.75), 256))
+    right, turns = linear_sampling._row(
+        problem, law, linear_sampling._rule(law, linear_sampling.Around(0.005, 0.75), 256)
+    )
     assert turns == 0
-    wrong, turns = linear_sampling._row(problem, law, linear_sampling._rule(law, (0.1, 0.75), 256))
+    wrong, turns = linear_sampling._row(
+        problem, law, linear_sampling._rule(law, linear_sampling.Around(0.1, 0.75), 256)
+    )
     assert turns != 0
     assert abs(wrong["kl_target_sampled"] / right["kl_target_sampled"] - 1) > 0.1
     assert linear_sampling.predict(problem)["kl_target_sampled"] == pytest.approx(

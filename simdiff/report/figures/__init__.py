@@ -1,0 +1,68 @@
+"""The figures of a run. Each is one file here, registered by name: what it needs, checks, and draws.
+
+`base` has the contract, `theory_lines` the theory between simulated points. Figures vary the problems of a
+run and never see its configuration, so Python users draw the same ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from simdiff.errors import InputError, check_choice, check_integer
+from simdiff.parts import registry
+from simdiff.problem import flatten
+from simdiff.report.figures.base import Figure, Material, Settings
+from simdiff.report.plots.style import save
+from simdiff.store import RunFolder
+from simdiff.validation.study import Study
+
+registry.import_all(__name__)
+
+KINDS = ("curves", "maps", "none")
+
+
+def figures() -> dict[str, Figure]:
+    """{name: figure}, in the order in which they are shown."""
+    found = {name: part.factory() for name, part in registry.parts("figure").items() if part.factory}
+    return dict(sorted(found.items(), key=lambda item: item[1].order))
+
+
+def own_settings() -> dict[str, Any]:
+    """The entries of `figure` that figures declare, with their defaults."""
+    return {name: value for figure in figures().values() for name, value in figure.settings.items()}
+
+
+def check_figures(settings: Settings, studies: Sequence[Study]) -> None:
+    """Raise `InputError` for a setting that no figure of these points can have, before anything is run."""
+    check_choice("figure.kind", settings["kind"], KINDS)
+    check_integer("figure.grid", settings["grid"], least=2)
+    problems = [study.problem for study in studies]
+    names = list(dict.fromkeys(name for problem in problems for name in flatten(problem.describe())))
+    axes = [*names, *(["time"] if problems[0].times else [])]
+    for key in ("x", "y", "series"):
+        if settings[key] is not None:
+            check_choice(f"figure.{key}", settings[key], axes)
+    if settings["metrics"] is not None and not isinstance(settings["metrics"], list):
+        raise InputError("figure.metrics", settings["metrics"], "a list of metrics, as in [test,train]")
+    for metric in settings["metrics"] or ():
+        check_choice("figure.metrics", metric, [metric.name for metric in problems[0].metrics])
+    for figure in figures().values():
+        figure.check(settings, studies)
+
+
+def make_tables(material: Material) -> dict[str, pd.DataFrame]:
+    """{name: table} of all figures that are drawn from tables of their own."""
+    return {name: table for one in figures().values() for name, table in one.tables(material).items()}
+
+
+def draw_all(material: Material, folder: RunFolder) -> list[Path]:
+    """Draw what the settings ask for, and the figures of every run; returns the files."""
+    if material.settings["kind"] == "none":
+        return []
+    drawn: Mapping[str, Any] = {name: figure.draw(material) for name, figure in figures().items()}
+    made = {name: figure for name, figure in drawn.items() if figure is not None}
+    return [path for name, figure in made.items() for path in save(figure, folder.write_figure_path(name))]

@@ -1,0 +1,54 @@
+"""Errors against one parameter, or against time, with dense lines of theory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from simdiff.parts.registry import register
+from simdiff.problem import Problem, flatten
+from simdiff.report.figures.base import Figure, Material
+from simdiff.report.figures.theory_lines import counts_steps, lines
+from simdiff.report.plots import columns
+from simdiff.report.plots.curves import draw_curves
+
+
+@register("figure", "curves")
+class Curves(Figure):
+    """The figure of figure.kind=curves: figure.x against every metric."""
+
+    order: ClassVar[int] = 0
+
+    def draw(self, material: Material) -> Any:
+        """Where there is an axis: the one asked for, time, or the parameter with most values."""
+        settings, problems, summary = material.settings, material.problems, material.summary
+        x = settings["x"] or ("time" if problems[0].times else columns.main_axis(summary))
+        if settings["kind"] != "curves" or x is None:
+            return None
+        dense = lines(problems, material.studies[0].theory, x, settings["grid"])
+        marks = threshold_marks(problems, x) if settings["threshold"] else None
+        series = settings["series"] if settings["series"] in summary.columns else None
+        shown, along, axis = in_steps(problems, summary, dense) if x == "time" else (summary, dense, x)
+        look: dict[str, Any] = {"metrics": settings["metrics"], "marks": marks, "labels": material.names}
+        return draw_curves(shown, along, x=axis, series=series, **look)
+
+
+def threshold_marks(problems: Sequence[Problem], x: str) -> dict[Any, float]:
+    """Where p = n m on the axis psi_p or psi_n, for each finite m."""
+    flat = [flatten(problem.describe()) for problem in problems]
+    known = [f for f in flat if {"psi_n", "m", "model.psi_p"} <= set(f) and f["m"] != "inf"]
+    if x == "model.psi_p":
+        return {f["m"]: f["psi_n"] * f["m"] for f in known}
+    return {f["m"]: f["model.psi_p"] / f["m"] for f in known} if x == "psi_n" else {}
+
+
+def in_steps(
+    problems: Sequence[Problem], summary: pd.DataFrame, dense: pd.DataFrame | None
+) -> tuple[pd.DataFrame, pd.DataFrame | None, str]:
+    """The tables and the axis; optimisers record times as steps, and their axis says so."""
+    if not counts_steps(problems):
+        return summary, dense, "time"
+    renamed = {"time": "step"}
+    return summary.rename(columns=renamed), None if dense is None else dense.rename(columns=renamed), "step"
