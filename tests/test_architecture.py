@@ -90,7 +90,8 @@ def offences(path: Path) -> list[str]:
                 found.add(f"{room} imports {parts[0]}")
         elif len(parts) > 1 and known(parts[1]):
             target = room_named(parts[1:])
-            if not {target, target.split("/")[0]} & may_import(room):
+            inner = target == room.partition("/")[0]  # what all rooms of a vertical share
+            if not inner and not {target, target.split("/")[0]} & may_import(room):
                 found.add(f"{room} imports {target}")
     return sorted(found)
 

@@ -49,7 +49,7 @@ def test_lines_have_a_gap_and_crosses_where_nothing_reaches(table, tmp_path):
     assert legend_texts(figure) == ["$m$ = 1", "$m$ = 4", "not reachable"]
     ax = figure.axes[0]
     assert ax.get_xlabel() == r"$\psi_D = D/d$"
-    assert ax.get_ylabel() == r"least $\psi_n = n/d$ with score error $\leq$ 0.1"
+    assert ax.get_ylabel() == r"least $\psi_n = n/d$ with score $\leq$ 0.1"
     top = max(np.nanmax(y) for _, y in drawn(figure, "line"))
     assert ax.transData.transform((1.0, top))[1] < ax.transAxes.transform((0, crosses[1].min()))[1]
     assert all(path.exists() for path in style.save(figure, tmp_path / "complexity"))
