@@ -9,6 +9,7 @@ import pandas as pd
 
 from simdiff import engine
 from simdiff.errors import InputError, check_integer
+from simdiff.parts.jax_settings import with_pinned_settings
 from simdiff.problem import Metric, Problem, flatten
 from simdiff.store import check_metric_names
 from simdiff.theory import evaluate, load
@@ -100,6 +101,7 @@ def validate(
     return judge_table(collect(study, InMemoryTrials(), progress), study.rule)
 
 
+@with_pinned_settings
 def make_study(
     problem: Problem,
     theory: TheorySpec,

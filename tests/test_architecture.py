@@ -16,7 +16,7 @@ PARTS = {"data", "functions", "models", "parts", "trainers"}
 ALLOWED = {
     "errors": set(),
     "problem": {"errors"},
-    "engine": CONTRACTS,
+    "engine": {"parts", *CONTRACTS},
     "parts": CONTRACTS,
     "functions": {"parts", *CONTRACTS},
     "data": {"engine", "functions", "parts", *CONTRACTS},
@@ -36,7 +36,7 @@ ALLOWED = {
     "validation": {"engine", "theory", *CONTRACTS},
     "store": {"errors"},
     "analysis": {"engine", "problems", "sampling", "theory", *PARTS, *CONTRACTS},
-    "api": {"engine", "store", "theory", "validation", *CONTRACTS},
+    "api": {"engine", "parts", "store", "theory", "validation", *CONTRACTS},
     "report": {"analysis", "engine", "parts", "problems", "sampling", "store", "theory", "validation"}
     | CONTRACTS,
     "cli": {"api", "engine", "functions", "parts", "problems", "report", "store", "theory"}

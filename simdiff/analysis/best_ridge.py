@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from simdiff.analysis.theory_curve import Curve, TheorySpec, make_curve
+from simdiff.parts.jax_settings import with_pinned_settings
 from simdiff.problem import Problem
 
 RIDGES = (1e-8, 1e4)
@@ -41,6 +42,7 @@ class BestRidge:
     at_boundary: bool
 
 
+@with_pinned_settings
 def best_ridge(problem: Problem, metric: str = "score", theory: TheorySpec = None) -> BestRidge:
     """The ridge between 1e-8 and 1e4 at which the theory's metric is least, everything else as it is.
 

@@ -18,6 +18,7 @@ from jaxtyping import Float
 
 from simdiff.analysis.distances import Distance, wasserstein
 from simdiff.errors import InputError, check_choice, check_integer, check_number, check_type
+from simdiff.parts.jax_settings import with_pinned_settings
 from simdiff.problems import EnsembleSampling
 from simdiff.problems.ensemble.problem import train_models
 from simdiff.sampling.flow import generate_samples
@@ -68,6 +69,7 @@ class LearnedDensity:
     distance: Distance
 
 
+@with_pinned_settings
 def learned_density(
     problem: EnsembleSampling,
     P: int | None = None,

@@ -36,6 +36,7 @@ from simdiff.errors import check_integer, check_type
 from simdiff.functions.activations import Activation
 from simdiff.functions.hermite import hermite_moments
 from simdiff.models import RandomFeatures
+from simdiff.parts.jax_settings import with_pinned_settings
 from simdiff.problems import DenoisingScoreMatching
 from simdiff.theory.numerics.quadrature import Constants, constants
 
@@ -84,6 +85,7 @@ class Diagnosis:
         return "\n".join([shown, "", *(words or [f"nothing against Gaussian equivalence at d = {self.d}"])])
 
 
+@with_pinned_settings
 def diagnose(problem: DenoisingScoreMatching, d: int = 400, seed: int = 0) -> Diagnosis:
     """Measure features of the problem's data and activation at its time t against their equivalent.
 

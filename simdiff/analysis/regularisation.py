@@ -11,10 +11,12 @@ import pandas as pd
 
 from simdiff import engine
 from simdiff.errors import InputError, check_integer, check_number, check_type
+from simdiff.parts.jax_settings import with_pinned_settings
 from simdiff.problems import LinearSampling
 from simdiff.problems.linear_chain.kernel import SamplingKernel
 
 
+@with_pinned_settings
 def regularisation_path(
     problem: LinearSampling, ridges: Sequence[float], d: int = 200, trials: int = 1, seed: int = 0
 ) -> pd.DataFrame:

@@ -31,6 +31,7 @@ from simdiff.analysis.best_ridge import (
 )
 from simdiff.analysis.theory_curve import Curve, TheorySpec, make_curve
 from simdiff.errors import InputError, check_number
+from simdiff.parts.jax_settings import with_pinned_settings
 from simdiff.problem import Problem
 
 _FINE = 1024
@@ -63,6 +64,7 @@ class SampleComplexity:
     reason: str
 
 
+@with_pinned_settings
 def sample_complexity(
     problem: Problem,
     metric: str = "score",

@@ -14,11 +14,13 @@ import numpy as np
 
 from simdiff import engine
 from simdiff.errors import check_integer, check_type
+from simdiff.parts.jax_settings import with_pinned_settings
 from simdiff.problems import DenoisingScoreMatching
 from simdiff.problems.denoising.spectrum_kernel import SpectrumKernel
 from simdiff.theory.denoising.spectral_density import Spectrum, spectrum
 
 
+@with_pinned_settings
 def feature_spectrum(problem: Any) -> Spectrum:
     """The limiting law of the eigenvalues of U: density, distribution function, edges, atoms, time scales.
 
@@ -32,6 +34,7 @@ def feature_spectrum(problem: Any) -> Spectrum:
     return spectrum(problem)
 
 
+@with_pinned_settings
 def feature_eigenvalues(
     problem: DenoisingScoreMatching, d: int = 200, trials: int = 1, seed: int = 0
 ) -> np.ndarray:

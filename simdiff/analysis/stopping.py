@@ -15,6 +15,7 @@ import numpy as np
 
 from simdiff.analysis import best_ridge
 from simdiff.errors import InputError, check_choice, check_number
+from simdiff.parts.jax_settings import with_pinned_settings
 from simdiff.problem import Problem
 from simdiff.theory import evaluate
 from simdiff.trainers import GradientFlow, Ridge
@@ -67,6 +68,7 @@ class TimeScales:
         return self.memorization / self.generalization
 
 
+@with_pinned_settings
 def best_stopping(problem: Problem, metric: str = "test", theory: TheorySpec = None) -> Stopping:
     """The training time at which a metric of the theory is least, and how the best ridge compares.
 
@@ -96,6 +98,7 @@ def best_stopping(problem: Problem, metric: str = "test", theory: TheorySpec = N
     return Stopping(metric, float(fine[best]), float(values[best]), edge, ridge.ridge, ridge.value)
 
 
+@with_pinned_settings
 def time_scales(problem: Problem, theory: TheorySpec = None) -> TimeScales:
     """The times of generalization and of memorization of gradient flow.
 

@@ -22,6 +22,7 @@ from simdiff.errors import InputError
 from simdiff.functions import activation_names
 from simdiff.parts import registry
 from simdiff.parts.build import KINDS, build_problem
+from simdiff.parts.jax_settings import settings_text
 from simdiff.problem import flatten
 from simdiff.report.figures import check_figures, draw_all, make_tables
 from simdiff.report.figures.base import Material
@@ -161,7 +162,7 @@ def _studies(plan: Plan, *, here: bool = True) -> dict[int, Study]:
     for name in ("out", "name"):
         if plan.setting(name) in (None, ""):
             raise InputError(name, plan.setting(name), "a text that is not empty")
-    facts = {"versions": versions_text(), "commit": commit()}
+    facts = {"versions": versions_text(), "commit": commit(), "settings": settings_text()}
     studies: dict[str, tuple[int, Study]] = {}
     for number, config in enumerate(plan.points):
         problem = build_problem(config)

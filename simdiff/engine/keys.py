@@ -9,9 +9,11 @@ import numpy as np
 from jaxtyping import Array
 
 from simdiff.errors import InputError
+from simdiff.parts.jax_settings import with_pinned_settings
 from simdiff.problem import Problem
 
 
+@with_pinned_settings
 def trial_keys(problem: Problem, d: int, seed: int, trials: Sequence[int]) -> Array:
     """One key for each trial index."""
     digest = int(problem.digest(), 16)

@@ -21,6 +21,7 @@ from simdiff.engine.groups import Group, group
 from simdiff.engine.keys import trial_keys
 from simdiff.engine.returned import check_metrics
 from simdiff.engine.session import SESSION, Session
+from simdiff.parts.jax_settings import pinned, with_pinned_settings
 from simdiff.problem import Problem
 
 OK, NON_FINITE = "ok", "non-finite"
@@ -66,6 +67,7 @@ def batches(problem: Problem, d: int, trials: Iterable[int], session: Session = 
     return list(groups.values())
 
 
+@with_pinned_settings
 def prepare(
     problem: Problem, d: int, seed: int, dtype: str = "auto", session: Session = SESSION
 ) -> BatchProgram:
@@ -114,15 +116,16 @@ def _until_replanned(
     """The rows of `run_trials`, until trials are planned anew."""
     program = prepare(problem, d, seed, dtype, session)
     size = trials_per_call(problem, d, session)
-    _, inputs = problem.kernel(d, dtype)
+    with pinned():
+        _, inputs = problem.kernel(d, dtype)
     for wanted in batches(problem, d, trials, session):
         whole = range(wanted[0] // size * size, wanted[0] // size * size + size)
-        arguments = program.placed(trial_keys(problem, d, seed, whole), inputs)
-        inputs = arguments[1]  # on the devices from now on
-        start = time.perf_counter()
-        with one_lapack_thread(session):
+        with pinned(), one_lapack_thread(session):
+            arguments = program.placed(trial_keys(problem, d, seed, whole), inputs)
+            inputs = arguments[1]  # on the devices from now on
+            start = time.perf_counter()
             metrics = program(*arguments)
-        seconds = (time.perf_counter() - start) / size
+            seconds = (time.perf_counter() - start) / size
         frame = rows(problem, d, seed, list(whole), metrics)
         frame["duration"] = seconds
         frame["device"], frame["platform"] = describe(program.devices), program.devices[0].platform

@@ -18,6 +18,7 @@ import numpy as np
 
 from simdiff.errors import InputError, check_choice
 from simdiff.parts.import_paths import is_path, load_object
+from simdiff.parts.jax_settings import with_pinned_settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +52,7 @@ def names() -> tuple[str, ...]:
     return tuple(_BUILT_IN)
 
 
+@with_pinned_settings
 def activation(spec: str | Callable | Activation, field: str = "model.activation") -> Activation:
     """The activation of a name, of an import path "package.module:name", or of a function.
 

@@ -35,11 +35,12 @@ TAIL: dict[str, pa.DataType] = {
     "dtype": pa.string(),
     "versions": pa.string(),  # JSON
     "commit": pa.string(),
+    "settings": pa.string(),  # of JAX and of its environment, JSON
     "host_rows": pa.int64(),
 }
 """The columns after the metrics."""
 
-OPTIONAL = ("time", "host_rows")
+OPTIONAL = ("time", "settings", "host_rows")
 """Columns that a table may lack."""
 
 KEYS = ("point", "d", "seed", "trial", "time")
@@ -48,6 +49,7 @@ KEYS = ("point", "d", "seed", "trial", "time")
 TYPES = HEAD | TAIL
 TEXT = tuple(name for name, kind in TYPES.items() if kind == pa.string())
 REQUIRED = tuple(name for name in TYPES if name not in OPTIONAL)
+REQUIRED_TEXT = tuple(name for name in TEXT if name in REQUIRED)
 
 
 def metric_columns(names: Iterable[str]) -> list[str]:

@@ -86,7 +86,7 @@ def read_shard(path: Path) -> pa.Table:
     if match is not None and match["crc"] != _crc(content):
         raise _unreadable(path, f"truncated or damaged: {len(content)} bytes, not those that were written")
     try:
-        file = pq.ParquetFile(pa.py_buffer(content), read_dictionary=list(schema.TEXT))
+        file = pq.ParquetFile(pa.py_buffer(content), read_dictionary=list(schema.REQUIRED_TEXT))
         return schema.conform(file.read(use_threads=False))
     except KeyError as error:
         raise _unreadable(path, f"not trial rows: it has no column {error.args[0].decode()!r}") from error

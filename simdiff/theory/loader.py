@@ -15,6 +15,7 @@ import numpy as np
 from simdiff.errors import InputError, check_choice
 from simdiff.parts import registry
 from simdiff.parts.import_paths import is_path, load_object
+from simdiff.parts.jax_settings import with_pinned_settings
 
 PACKAGE = "simdiff.theory"
 """Where theories register themselves, each in its own file."""
@@ -64,6 +65,7 @@ def _registered(name: Any) -> Theory:
     return found.factory  # type: ignore[return-value]
 
 
+@with_pinned_settings
 def evaluate(
     theory: str | Theory | None, problem: Any, metrics: Iterable[str] | None = None
 ) -> dict[str, float | np.ndarray]:
@@ -84,6 +86,7 @@ def evaluate(
     return check_values(load(theory, problem)(problem), problem, metrics)
 
 
+@with_pinned_settings
 def evaluate_many(
     theory: str | Theory | None, problems: Iterable[Any], metrics: Iterable[str] | None = None
 ) -> list[dict[str, float | np.ndarray]]:
