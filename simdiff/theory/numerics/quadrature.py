@@ -11,7 +11,8 @@ notation:
 v2 and s2 are small differences of large numbers on the right and sums of squares on the left, which
 is what is evaluated: nothing cancels, and a linear rho gives zero to rounding. Panels of
 Gauss-Legendre nodes are split at the kinks of rho; in y they are graded around kinks down to
-sqrt(h/c), the width over which the average over z smooths them.
+sqrt(h/c), the width over which the average over z smooths them. Where an even grid cannot see all of
+a smooth rho (a tanh at variance 1e6), the panels of `resolved_panels` are added to those in y and z.
 
 Source: George, Veiga, Macris, arXiv 2502.00336, for the constants at m = 1 and m = infinity.
 """
@@ -27,12 +28,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simdiff.errors import InputError, check_number
+from simdiff.theory.numerics.resolved_panels import deviations, resolving_ends, split
 
 _REACH = 9.0
 """Integrals run over |y|, |z| < 9: outside lies 2e-19 of the mass."""
 
 _ACCURACY = 1e-9
 _ALARM = 1e-6
+_UNSEEN = 1e-3
+"""Refining the even grid is trusted where its first interpolants are wrong by less than this."""
+_RESOLVED = 1e-11
 _REFINEMENTS = (1.0, 1.5, 3.0, 6.0, 12.0)
 _NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(14)
 
@@ -59,8 +64,9 @@ def constants(activation: Any, c: float, h: float) -> Constants:
         c: covariance of two noise draws of one sample, >= 0.
         h: 1 - e^{-2t}, > 0.
 
-    Relative accuracy is 1e-9 or better, judged by shrinking the panels; a `QuadratureWarning` says
-    where not even 1e-6 is reached (a jump that `.kinks` does not name).
+    Relative accuracy is 1e-9 or better, judged by shrinking the panels. Where not even 1e-6 is reached
+    (a jump that `.kinks` does not name, hundreds of oscillations) all four are nan, and a
+    `QuadratureWarning` says why.
 
     Raises:
         InputError: no callable `.fn`, or values that are not finite.
@@ -84,17 +90,36 @@ def _cached(activation: Any, c: float, h: float) -> Constants:
 def _refined(activation: Any, c: float, h: float) -> Constants:
     """Shrink the panels until two results agree; the second is far better than their difference."""
     kinks = tuple(float(k) for k in getattr(activation, "kinks", ()))
-    result = _evaluate(activation.fn, kinks, c, h, _REFINEMENTS[0])
+    ends = _resolve(activation.fn, kinks, c + h)
+    if ends is None:
+        return _unknown(activation, c, h, "cannot be computed: it varies too often or jumps")
+    result = _evaluate(activation.fn, kinks, ends, c, h, _REFINEMENTS[0])
     for refine in _REFINEMENTS[1:]:
-        coarse, result = result, _evaluate(activation.fn, kinks, c, h, refine)
-        if _distance(coarse, result, c, h) < _ACCURACY:
+        coarse, result = result, _evaluate(activation.fn, kinks, ends, c, h, refine)
+        error = _distance(coarse, result, c, h)
+        if error < _ACCURACY:
             return result
-    error = _distance(coarse, result, c, h)
-    if not error < _ALARM:
-        name = getattr(activation, "name", repr(activation))
-        message = f"constants of {name} at c = {c:.4g}, h = {h:.4g} are known to {error:.1g} only"
-        warnings.warn(f"{message}; does .kinks name every jump?", QuadratureWarning, stacklevel=4)
-    return result
+    return result if error < _ALARM else _unknown(activation, c, h, f"are known to {error:.1g} only")
+
+
+def _unknown(activation: Any, c: float, h: float, reason: str) -> Constants:
+    name = getattr(activation, "name", repr(activation))
+    message = f"constants of {name} at c = {c:.4g}, h = {h:.4g} {reason}"
+    warnings.warn(f"{message}; does .kinks name every jump?", QuadratureWarning, stacklevel=5)
+    return Constants(math.nan, math.nan, math.nan, math.nan)
+
+
+def _resolve(fn: Callable, kinks: tuple[float, ...], tau: float) -> np.ndarray | None:
+    """Ends in u of panels that resolve fn; empty where the even grid sees all, None where none are found."""
+
+    def values(u: np.ndarray) -> np.ndarray:
+        return _call(fn, u)
+
+    places = np.array(kinks) / math.sqrt(tau)
+    even = np.unique(math.sqrt(tau) * _breaks(places, 1.0))
+    if deviations(values, even).max() < _UNSEEN:
+        return np.zeros(0)
+    return resolving_ends(values, even, _RESOLVED)
 
 
 def _distance(old: Constants, new: Constants, c: float, h: float) -> float:
@@ -104,17 +129,20 @@ def _distance(old: Constants, new: Constants, c: float, h: float) -> float:
     return max(*spread, abs(old.mu1**2 - new.mu1**2) * (c + h) / scale)
 
 
-def _evaluate(fn: Callable, kinks: tuple[float, ...], c: float, h: float, refine: float) -> Constants:
+def _evaluate(
+    fn: Callable, kinks: tuple[float, ...], ends: np.ndarray, c: float, h: float, refine: float
+) -> Constants:
     tau = c + h
-    x, weight = _gaussian_rule(_breaks(np.array([k / math.sqrt(tau) for k in kinks]), refine))
+    ends = split(ends, math.ceil(refine)) if ends.size else ends
+    marks = np.concatenate([kinks, ends])
+    x, weight = _gaussian_rule(_breaks(marks / math.sqrt(tau), refine))
     values = _call(fn, math.sqrt(tau) * x)
     mu0 = float(weight @ values)
     mu1 = float(weight @ (x * values)) / math.sqrt(tau)
 
-    y, outer = _gaussian_rule(_outer_breaks(kinks, c, h, refine))
+    y, outer = _gaussian_rule(_outer_breaks(kinks, ends, c, h, refine))
     shift = math.sqrt(c) * y
-    places = [(k - shift) / math.sqrt(h) for k in kinks]
-    z, inner = _gaussian_rule(_breaks(np.array(places).reshape(len(kinks), y.size).T, refine))
+    z, inner = _gaussian_rule(_breaks((marks - shift[:, None]) / math.sqrt(h), refine))
     rho = _call(fn, shift[:, None] + math.sqrt(h) * z)
     mean = np.sum(inner * rho, axis=1)
     within = np.sum(inner * (rho - mean[:, None] - mu1 * math.sqrt(h) * z) ** 2, axis=1)
@@ -128,7 +156,9 @@ def _breaks(kinks: np.ndarray, refine: float) -> np.ndarray:
     return np.sort(np.concatenate([grid, np.clip(kinks, -_REACH, _REACH)], axis=-1), axis=-1)
 
 
-def _outer_breaks(kinks: tuple[float, ...], c: float, h: float, refine: float) -> np.ndarray:
+def _outer_breaks(
+    kinks: tuple[float, ...], ends: np.ndarray, c: float, h: float, refine: float
+) -> np.ndarray:
     """Panel ends in y. Around a kink their distances double from sqrt(h/c)/2 up."""
     if c == 0:
         return _breaks(np.zeros(0), refine)
@@ -136,7 +166,9 @@ def _outer_breaks(kinks: tuple[float, ...], c: float, h: float, refine: float) -
     steps = max(0, math.ceil(refine * math.log2(2.0 * _REACH / width))) + 1
     ladder = 0.5 * width * 2.0 ** (np.arange(steps) / refine)
     offsets = np.concatenate([-ladder, [0.0], ladder])
-    return _breaks(np.concatenate([k / math.sqrt(c) + offsets for k in kinks] or [np.zeros(0)]), refine)
+    return _breaks(
+        np.concatenate([ends / math.sqrt(c), *(k / math.sqrt(c) + offsets for k in kinks)]), refine
+    )
 
 
 def _gaussian_rule(breaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

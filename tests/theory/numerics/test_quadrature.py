@@ -6,6 +6,7 @@ import dataclasses
 import math
 import types
 
+import mpmath
 import numpy as np
 import pytest
 from theory_points import ERF, IDENTITY, RELU, TANH, Rho
@@ -60,11 +61,36 @@ def test_constants_match_closed_forms(rho, closed, t):
     np.testing.assert_allclose(constants(rho, c, h), np.array(closed(c, h), float), rtol=1e-9, atol=4e-15)
 
 
-def test_an_undeclared_jump_is_reported_and_would_fail_the_comparison():
+def test_an_undeclared_jump_gives_nan_with_a_reason():
     c, h = split(0.01)
     with pytest.warns(QuadratureWarning, match="kinks"):
-        wrong = constants(Rho("sign", np.sign), c, h)
-    assert abs(wrong.s2 / float(sign_closed(c, h)[3]) - 1) > 1e-6
+        assert np.isnan(constants(Rho("sign", np.sign), c, h)).all()
+
+
+def erf_exact(c, h):
+    """The arcsine law with 60 digits: at large variance its differences lose twenty of them."""
+    with mpmath.workdps(60):
+        c, h = mpmath.mpf(c), mpmath.mpf(h)
+        width = 1 + 2 * (c + h)
+        slope = 4 / (mpmath.pi * width)
+        kernel, square = (2 / mpmath.pi * mpmath.asin(2 * v / width) for v in (c, c + h))
+        return [float(v) for v in (mpmath.sqrt(slope), kernel - slope * c, square - kernel - slope * h)]
+
+
+@pytest.mark.parametrize("h", [2e-5, 0.18, 1.0])
+@pytest.mark.parametrize("c", [1e2, 1e4, 1e6, 1e9, 1e12])
+def test_a_transition_far_narrower_than_the_gaussian_is_resolved(c, h):
+    np.testing.assert_allclose(constants(ERF, c, h)[1:], erf_exact(c, h), rtol=1e-9)
+
+
+def test_a_transition_taken_for_a_jump_would_fail_the_comparison():
+    sign = constants(Rho("sign", np.sign, (0.0,)), 1e6, 0.18)
+    assert abs(sign.s2 / erf_exact(1e6, 0.18)[2] - 1.0) > 1e-2
+
+
+def test_too_many_oscillations_give_nan_with_a_reason():
+    with pytest.warns(QuadratureWarning, match="varies too often"):
+        assert np.isnan(constants(Rho("sin", np.sin), 1e8, 0.18)).all()
 
 
 @pytest.mark.parametrize("t", TIMES)
