@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import inspect
+import json
 import logging
 import os
 import shlex
 import sys
+import textwrap
 import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -19,28 +22,13 @@ from typing import Any, NoReturn
 from simdiff.cli import cluster, commands
 from simdiff.cli.compose import GROUPS, experiment_notes, make_plan, options
 from simdiff.errors import InputError, check_choice
+from simdiff.parts import registry
+from simdiff.parts.build import KINDS
 
 _OVERRIDES = """\
 overrides, with their defaults:
   psi_n=2  t=0.1  m=1          samples per dimension, diffusion time, noise draws a sample (or m=inf)
-  data=gaussian                data.spectrum='[[0.5,1.5],[0.5,0.5]]' has these eigenvalues and weights
-                               (isotropic without); data=power_law data.exponent=1
-  data=linear_manifold         data.psi_D=0.5 data.isometric=false
-  data=hidden_manifold         data.psi_D=0.5 data.nonlinearity=tanh data.centred=true
-  data=digits                  or patches, or images data.path=FILE (.npy, .npz, IDX); data.components=40
-  model=random_features        or linear (model.bias=false), eps = W x + b
-  model.psi_p=4                features per dimension
-  model.activation=tanh        a name, or package.module:function
-  trainer=ridge                trainer.ridge=1e-3; or trainer=optax trainer.name=adam trainer.steps=1000
-  trainer=gradient_flow        trainer.times=[1,10,100] trainer.ridge=0
-  problem=denoising            or package.module:Class, whose constructor arguments are set the same way
-  problem=linear_sampling      a chain of linear denoisers: psi_n=4 trainer=none (or ridge, gradient_flow)
-                               schedule=exact (or ddpm, reverse_sde, probability_flow) bias=false kl=true
-  problem=ensemble_sampling    models of a few points trained on P draws, and their samples: P=512
-                               data=point_masses data.points=line (square, hexagon, a list, a file)
-                               model=gaussian_features (fourier_features, lazy_network, wide_network)
-                               schedule=variance_preserving (variance_exploding, square_root)
-  theory=                      a name or package.module:name; left out, the problem's own
+{parts}  theory=                      a name or package.module:name; left out, the problem's own
   sizes=[100,200,400]          values of d from which the limit is extrapolated
   precision=0.005  alpha=0.05  half width of the limit's 95% interval; chance to reject a correct theory
   max_trials=512  seed=0       at one size of one point
@@ -49,7 +37,7 @@ overrides, with their defaults:
   compilation_cache=auto       where compiled programs are kept: $JAX_COMPILATION_CACHE_DIR or, without,
                                ~/.cache/simdiff; or off, or a folder
   launcher=basic               where points run: in this process; launcher=joblib or local launcher.jobs=2:
-                               in so many processes here; launcher=slurm: in the jobs of a SLURM array,
+                               in that many processes here; launcher=slurm: in the jobs of a SLURM array,
                                launcher.jobs=16 launcher.timeout_min=240 launcher.partition=NAME
                                launcher.cpus_per_task=4 launcher.gpus_per_node=1 launcher.mem_gb=32
   out=runs/NAME                the folder of the run: report.md, summary.csv, figures/, trials/, ...
@@ -108,6 +96,39 @@ def _one_line_warning(message: Warning | str, category: type[Warning], *where: A
     _say(f"warning: {message}")
 
 
+def overrides() -> str:
+    """The help on overrides; the parts and their arguments are those that are registered."""
+    lines = [line for kind in ("problem", *KINDS) for line in _choices(kind)]
+    return _OVERRIDES.replace("{parts}", "\n".join([*lines, ""]))
+
+
+def _choices(kind: str) -> list[str]:
+    """What can be chosen as `kind`: what each is, and its own arguments with their defaults."""
+    found = [f"  {kind}=package.module:Class"] if kind == "problem" else []
+    for name, part in registry.parts(kind).items():
+        entry = {} if kind == "problem" else {k: v for k, v in part.entry.items() if k != "type"}
+        words = " ".join(f"{kind}.{key}={_typed(value)}" for key, value in entry.items())
+        about = (inspect.getdoc(part.factory) or "").split("\n\n")[0] if part.factory else "none"
+        head = f"{kind}={name}".ljust(_COLUMN - 1)
+        found += textwrap.wrap(f"{head} {' '.join(about.split())}", 108, **_INDENT)
+        found += textwrap.wrap(words, 108, **(_INDENT | {"initial_indent": " " * (_COLUMN + 2)}))
+    return found
+
+
+def _typed(value: Any) -> str:
+    """A default as one would type it."""
+    return json.dumps(value, separators=(",", ":")).strip('"')
+
+
+_COLUMN = 29
+_INDENT: dict[str, Any] = {
+    "initial_indent": "  ",
+    "subsequent_indent": " " * (_COLUMN + 2),
+    "break_on_hyphens": False,
+    "break_long_words": False,
+}
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser whose complaints are one line, like all others."""
 
@@ -126,7 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in _COMMANDS.items():
         sub = kinds.add_parser(name, help=text, description=text, formatter_class=raw)
         if name != "list":
-            sub.epilog = _OVERRIDES
+            sub.epilog = overrides()
             sub.usage = f"simdiff {name} [-h] [-m] [name=value ...]"
             sub.add_argument("-m", "--multirun", action="store_true", help="sweep comma-separated values")
             sub.add_argument("overrides", nargs="*", metavar="name=value", help="overrides")

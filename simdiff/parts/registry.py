@@ -41,8 +41,9 @@ class Part:
     def entry(self) -> dict[str, Any]:
         """The part as an entry of a configuration: its type, and every argument at its default."""
         arguments = {} if self.factory is None else inspect.signature(self.factory).parameters
-        values = {name: p.default for name, p in arguments.items() if p.default is not p.empty}
-        return {"type": self.type, **{name: written(v) for name, v in {**values, **self.defaults}.items()}}
+        values = {name: self.defaults.get(name, p.default) for name, p in arguments.items()}
+        given = {name: written(v) for name, v in values.items() if v is not inspect.Parameter.empty}
+        return {"type": self.type, **given}
 
 
 _registered: dict[str, dict[str, Part]] = {}
