@@ -45,7 +45,7 @@ def peak(dtype: str, size: int = 3000) -> float:
 
 
 def engine_seconds(problem: Problem, d: int, repeats: int = 3) -> float:
-    """Median seconds a trial, compiled, in launches as the engine makes them on the devices in use."""
+    """Median seconds per trial, compiled, in launches as the engine makes them on the devices in use."""
     launch, inputs, size = prepare(problem, d, 0), problem.kernel(d)[1], trials_per_call(problem, d)
     arguments = launch.placed(trial_keys(problem, d, 0, range(size)), inputs)
     with one_lapack_thread():

@@ -3,7 +3,7 @@
     python benchmarks/device_scaling.py          # or: python benchmarks/speed.py devices
 
 Each run is a process of its own that simulates a fixed number of trials after compiling; the two ways take
-turns. `ratio` is the rate with a device a core over that with one device: spreading trials over devices
+turns. `ratio` is the rate with one device per core over that with one device: spreading trials over devices
 does not hurt where it is about 1 or more. Stored in results/speed_devices.csv.
 """
 

@@ -4,7 +4,7 @@
     python benchmarks/h200.py ridge sweep    # some parts: ridge, sweep
     python benchmarks/h200.py --small        # the same code at small sizes, on any device
 
-ridge   psi_p = 2, psi_n = 2, m = 1, ridge 1e-3, tanh: useful flops a second of a trial (the problem's `cost`:
+ridge   psi_p = 2, psi_n = 2, m = 1, ridge 1e-3, tanh: useful flops per second of a trial (its `cost`:
         a symmetric product counted once) over the rate of a general product in the type of the products,
         measured before and after; and the numerical error, the deviation of test and train errors from
         the same trials in float64, over their statistical spread (standard deviation over trials).
@@ -49,7 +49,7 @@ def numerical_error(problem: simdiff.DenoisingScoreMatching, d: int) -> float:
 
 
 def ridge(sizes: tuple[int, ...], small: bool) -> None:
-    """A row a size."""
+    """One row per size."""
     rows = []
     for d in sizes:
         at = point(2.0)

@@ -6,7 +6,7 @@
 Exponents 0.5, 1 and 2, N/d from 0.25 to 8; ridge 0.01 and 0.3 with the reverse SDE, gradient flow stopped
 at times 1, 10 and 100 (reverse SDE from time 5), and for N > d no regularisation at all. The rule is fixed
 before any trial: sizes 48, 96, 192, precision 0.005 at alpha 0.05, Holm over all comparisons, at most 1024
-trials a size (which leaves the covariance error, whose spread exceeds its mean at exponent 2, undecided).
+trials per size (which leaves the covariance error, whose spread exceeds its mean at exponent 2, undecided).
 Stored in results/linear_table.*.
 """
 

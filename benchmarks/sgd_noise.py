@@ -45,7 +45,7 @@ def final(problem: simdiff.DenoisingScoreMatching) -> np.ndarray:
 
 
 def table() -> pd.DataFrame:
-    """A row a step and batch."""
+    """One row per step and batch."""
     rows = []
     for step in STEPS:
         base = final(descent(step, None))

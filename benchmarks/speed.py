@@ -8,13 +8,13 @@ sweep     the default psi_p sweep (experiment=gaussian_learning_curve), compilin
           our number of trials, times what its test error on fresh rows adds to the variance. Running it
           whole would take hours at m = inf, where a script needs many draws (see `draws_for_infinity`);
           "finite m only" needs no such assumption. Also: what compiled programs that are kept save.
-trials    seconds a trial, compiled, against NumPy's: see trial_speed.py.
-training  steps a second against a PyTorch loop: see training_speed.py.
+trials    seconds per trial, compiled, against NumPy's: see trial_speed.py.
+training  steps per second against a PyTorch loop: see training_speed.py.
 peak      useful flops as a share of the product rate, for Ridge, flow and Optax: see peak_share.py.
 growth    time against d, n m and p, with fitted exponents: see growth.py.
 memory    peak memory against n m and p: see growth.py.
-theory    points a second in a map of learning curves.
-devices   one CPU device with all threads against one device a core: see device_scaling.py.
+theory    points per second in a map of learning curves.
+devices   one CPU device with all threads against one device per core: see device_scaling.py.
 
 Results go to results/speed_*.csv with device, versions and commit in the .json beside them.
 """

@@ -41,7 +41,7 @@ def growth(ax: Axes, table: pd.DataFrame) -> None:
     """Seconds against flops, along each line."""
     for name, part in table.groupby("against", sort=False):
         ax.plot(part["gigaflops"], part["seconds"], "o-", label=f"along {name}")
-    ax.set(xscale="log", yscale="log", xlabel="useful Gflop a trial", ylabel="seconds a trial")
+    ax.set(xscale="log", yscale="log", xlabel="useful Gflop a trial", ylabel="seconds per trial")
     ax.legend()
 
 

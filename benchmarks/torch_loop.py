@@ -4,7 +4,7 @@
 
 All n = 2 d samples (or BATCH of them drawn with replacement, where BATCH differs from n) get noise drawn anew
 each step; features are tanh, psi_p = 4; plain SGD on the second layer. Knows nothing of simdiff: it needs
-torch alone. Prints steps a second and the flops a second of a matrix product, each the best of three turns.
+torch alone. Prints steps per second and flops per second of a matrix product, each the best of three turns.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Gradient training with fresh noise: steps a second of the Optax trainer against a plain PyTorch loop.
+"""Gradient training with fresh noise: steps per second of the Optax trainer against a plain PyTorch loop.
 
     python benchmarks/training_speed.py          # or: python benchmarks/speed.py training
 
-psi_p = 4, psi_n = 2, t = 0.1, tanh, plain SGD in float32, as many pairs a step as there are samples. Our
+psi_p = 4, psi_n = 2, t = 0.1, tanh, plain SGD in float32, as many pairs per step as there are samples. Our
 steps are those of trials as the engine runs them; the times of two lengths of training are subtracted, so
 that setting a trial up and its metrics are outside. PyTorch runs `torch_loop.py` in a process of its own, in
 turn with ours, under the interpreter that SIMDIFF_TORCH_PYTHON names (default: this one); where torch cannot

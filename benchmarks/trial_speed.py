@@ -17,7 +17,7 @@ from speed import numpy_at_infinity, point, timed
 
 
 def ours(d: int, psi_p: float, m: float) -> float:
-    """Median seconds a trial, in a batch as the engine runs it."""
+    """Median seconds per trial, in a batch as the engine runs it."""
     return engine_seconds(point(psi_p, m), d)
 
 

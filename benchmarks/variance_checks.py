@@ -39,7 +39,7 @@ DRAWS = 1_000_000
 
 
 def fields() -> pd.DataFrame:
-    """A row a point set: pulls over 50 places, three kinds of numbers each."""
+    """One row per point set: pulls over 50 places, three kinds of numbers each."""
     rng = np.random.default_rng(SEED)
     rows = []
     for name in SETS:
@@ -92,7 +92,7 @@ WAVE = np.array([2.0, 1.0])
 
 
 def naive() -> pd.DataFrame:
-    """A row a dimension, kappa and number of steps: E cos(2 x_1 + x_2) at the end, and rates so far.
+    """One row per dimension, kappa and number of steps: E cos(2 x_1 + x_2) at the end, and rates so far.
 
     Between the naive estimator and its SDE stands `mirrored`, which takes x_0 - E x_0 with either sign: it
     has the estimator's even moments and the SDE's odd ones. So the difference is split by its two rates,

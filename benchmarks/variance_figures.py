@@ -6,8 +6,9 @@
 `square`: four points on the unit circle at three angles, 1,000 Gaussian or Fourier features, P = 500 (6
 panels). By default 100 models of 1e5 samples each and 30 steps. Ours and the notebook are timed as whole
 processes, one after the other, compilation included; the theory is timed apart, the notebook has none.
-Stored in results/variance_<name>.csv: a row a panel, with shares in gaps of trained models, of both theories
-and of the exact score in the same steps, and Wasserstein distances of the corrected theory with their floors;
+Stored in results/variance_<name>.csv: one row per panel, with shares in gaps of trained models, of both
+theories and of the exact score in the same steps, and Wasserstein distances of the corrected theory with
+their floors;
 in results/variance_speed_<name>.csv seconds and peak memory of both; and the figures.
 """
 

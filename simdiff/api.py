@@ -39,7 +39,7 @@ def predict(problem: Problem, theory: TheorySpec = None, d: int | None = None) -
 def simulate(
     problem: Problem, d: int | None = None, trials: int = 8, seed: int = 0, dtype: str = "auto"
 ) -> pd.DataFrame:
-    """Run Monte-Carlo trials: one row a trial (and time), metrics as columns.
+    """Run Monte-Carlo trials: one row per trial (and time), metrics as columns.
 
     A trial's numbers depend on (problem, d, seed, trial index) alone.
 
@@ -92,7 +92,7 @@ def validate(
         progress: called after every batch with (d, trials finished, trials wanted).
 
     Returns:
-        A `Verdict`: `.agree` is True, False or None (precision not reached); `.table` has a row a metric.
+        A `Verdict`: `.agree` is True, False or None (precision not reached); `.table` has one row per metric.
 
     Raises:
         InputError: a bad argument, before anything is computed.

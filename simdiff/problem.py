@@ -130,7 +130,7 @@ class Problem(abc.ABC):
         return 0
 
     def split_memory(self, d: int, devices: int) -> int:
-        """Bytes on each of so many devices that split one trial at size d; with one of them, `memory(d)`.
+        """Bytes on each of that many devices that split one trial at size d; with one of them, `memory(d)`.
 
         Where more devices need fewer, `Kernel.split(devices)` is a kernel that each of them runs as
         `shares_rows` says, and that holds a part of the trial's largest arrays only.

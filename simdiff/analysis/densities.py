@@ -84,7 +84,7 @@ def learned_density(
 
     Args:
         problem: an `EnsembleSampling`; its own numbers of samples are not used.
-        P: draws a model is trained on; None: the problem's.
+        P: draws that a model is trained on; None: the problem's.
         models: trained models; the theory has twice as many draws of its field.
         samples: samples of each.
         bins: cells along an axis; None: 120 in one dimension, 48 in two.

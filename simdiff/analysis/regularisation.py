@@ -31,7 +31,7 @@ def regularisation_path(
         seed: of the trials.
 
     Returns:
-        One row a trial, ridge and time: d, trial, seed, ridge, [time], metrics.
+        One row per trial, ridge and time: d, trial, seed, ridge, [time], metrics.
 
     Raises:
         InputError: another problem, no ridge, a negative one, or a bad size, number of trials or seed.

@@ -90,7 +90,7 @@ def sample_complexity(
 
     Raises:
         InputError: a problem without psi_n or `trainer.ridge` or with a time axis, no such metric, or a
-            threshold, ridge or range that is none.
+            threshold or ridge that is not allowed, or an invalid range.
     """
     curve, level, fixed = check_arguments(problem, metric, threshold, ridge, theory)
     low, high = _check_range(psi_n_range)

@@ -27,7 +27,7 @@ from simdiff.parts.build import KINDS
 
 _OVERRIDES = """\
 overrides, with their defaults:
-  psi_n=2  t=0.1  m=1          samples per dimension, diffusion time, noise draws a sample (or m=inf)
+  psi_n=2  t=0.1  m=1          samples per dimension, diffusion time, noise draws per sample (or m=inf)
 {parts}  theory=                      a name or package.module:name; left out, the problem's own
   sizes=[100,200,400]          values of d from which the limit is extrapolated
   precision=0.005  alpha=0.05  half width of the limit's 95% interval; chance to reject a correct theory

@@ -41,7 +41,7 @@ class PointMasses:
 
     Args:
         points: M points in R^D, as an (M, D) array or nested lists, or M numbers (D = 1); or the path of a
-            .npy file, or of a .csv file without a header, that holds them, a row a point; or a name
+            .npy file, or of a .csv file without a header, that holds them, one row per point; or a name
             of `NAMED`.
         weights: M numbers > 0, scaled to sum 1; None for equal weights.
         angle: the points are turned by this angle, in radians, in the plane of their first two coordinates.

@@ -11,7 +11,7 @@ MOST = 8
 
 
 def spread_over_cores() -> None:
-    """Let JAX see the CPU as one device a core, at most `MOST`, from its first use on.
+    """Let JAX see the CPU as one device per core, at most `MOST`, from its first use on.
 
     A trial's small matrix products, random draws and factorisations keep one core busy, hardly two: on two
     cores runs are 1.1 (Ridge, d = 400) to 1.7 times (SGD, d = 100) as fast as with one trial after the other

@@ -27,7 +27,7 @@ ONE_DEVICE = Group()
 
 
 def group(problem: Problem, d: int, batch: int, session: Session = SESSION) -> Group:
-    """The devices of one trial, in batches of so many.
+    """The devices of one trial, in batches of that many.
 
     A trial that does not fit a device is split over the fewest that can hold it. Where a batch has fewer
     trials than there are devices, these share them, rows or all.

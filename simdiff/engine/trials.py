@@ -1,4 +1,4 @@
-"""The trial loop: run trials of one problem at one size, and give back a row a trial (and time).
+"""The trial loop: run trials of one problem at one size, and give back one row per trial (and time).
 
 Trials run in batches of a fixed grid, [0, B), [B, 2B), ..., so that a run that was interrupted and
 started again forms the same batches and, on the same device, the same bits.
@@ -97,9 +97,9 @@ def run_trials(
     dtype: str = "auto",
     session: Session = SESSION,
 ) -> Iterator[pd.DataFrame]:
-    """Rows of the given trials, a frame a batch as it comes.
+    """Rows of the given trials, one frame per batch as it comes.
 
-    Columns: point, d, trial, seed, [time], status, the metrics, duration (seconds a trial), device,
+    Columns: point, d, trial, seed, [time], status, the metrics, duration (seconds per trial), device,
     platform, dtype. A non-finite metric gives the row the status "non-finite"; nothing is dropped.
     """
     left = set(trials)
@@ -136,7 +136,7 @@ def _until_replanned(
 def rows(
     problem: Problem, d: int, seed: int, trials: Sequence[int], metrics: dict[str, np.ndarray]
 ) -> pd.DataFrame:
-    """Metrics of shape (trials,) or (trials, times) as a table, one row a trial and time."""
+    """Metrics of shape (trials,) or (trials, times) as a table, one row per trial and time."""
     check_metrics(problem, metrics)
     times = problem.times
     repeats = 1 if times is None else len(times)

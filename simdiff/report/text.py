@@ -1,6 +1,6 @@
 """The words and tables of a run: `report.md` and what the console shows.
 
-Both read the summary table (a row a point, time and metric) and take whatever columns it has beyond
+Both read the summary table (one row per point, time and metric) and take whatever columns it has beyond
 the results as the problem's parameters; only those that vary become columns here.
 """
 

@@ -79,7 +79,7 @@ def sample_models(
         steps: of `flow_steps`.
         span: (t_min, t_max), which features of time need.
         key: random key.
-        samples: samples a model.
+        samples: samples per model.
         first: index of the first model.
     """
     first_array = jax.tree.leaves(weights)[0]

@@ -45,7 +45,7 @@ class Optax(Trainer):
         name: sgd, momentum, nesterov, adam, adamw or rmsprop.
         learning_rate: peak step size, > 0.
         steps: number of updates, >= 1.
-        batch: training pairs a step, or None for all of them (the exact gradient).
+        batch: training pairs per step, or None for all of them (the exact gradient).
         noise: "fixed" trains on the m draws of each sample; "fresh" draws noise anew each step, which
             is m = inf.
         ridge: lambda of the loss, >= 0.

@@ -101,7 +101,7 @@ def _value(values: Mapping[str, Any], metric: str, index: int, time: float | Non
     if time is None and array.size != 1:
         raise InputError(f"theory[{metric!r}]", array.shape, "one number", "the problem has no times")
     if array.ndim > 1 or (array.size > 1 and index >= array.size):
-        raise InputError(f"theory[{metric!r}]", array.shape, "one number a time")
+        raise InputError(f"theory[{metric!r}]", array.shape, "one number per time")
     return float(array.reshape(-1)[index if array.size > 1 else 0])
 
 
@@ -113,7 +113,7 @@ def _at_time(rows: pd.DataFrame, time: float) -> pd.DataFrame:
 
 
 def extrapolation_table(items: Iterable[Hypothesis]) -> pd.DataFrame:
-    """Tabulate what a finite-size figure shows: one row a point, time, metric and size.
+    """Tabulate what a finite-size figure shows: one row per point, time, metric and size.
 
     Columns: point, [time], metric, d, mean, stderr, trials, theory (at the ratios of that size).
     """

@@ -1,6 +1,6 @@
 """When to stop adding trials, without spoiling the p-values.
 
-A pilot of `rule.min_trials` trials a size gives first standard deviations; from then on trials are added
+A pilot of `rule.min_trials` trials per size gives first standard deviations; from then on trials are added
 where they are cheapest (`allocation`) until every confidence interval of the limit is as narrow as asked.
 The decision uses sample variances and costs only. For normal trials these are independent of the sample
 means, so the estimate stays unbiased whatever the stopping time; what suffers is the variance at the moment

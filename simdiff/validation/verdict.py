@@ -72,7 +72,7 @@ class Judgement:
 class Verdict:
     """The answer to a validation: `agree`, the `table` behind it and the `rule` it followed.
 
-    Columns of `table`, one row a point, time and metric: point, [time], metric, theory, estimate, stderr,
+    Columns of `table`, one row per point, time and metric: point, [time], metric, theory, estimate, stderr,
     p_value, p_adjusted, verdict, reason, order, chi2, trials ("16+12+8" usable ones by size), sizes
     ("100+200+400"), bad (trials without a finite result).
     """

@@ -52,7 +52,7 @@ class DenoisingScoreMatching(Problem):
     x_t, so that test = h score + floor; ``memorization`` the test error at training samples with
     fresh noise; ``objective`` the minimised loss, ridge term included. With data on a manifold also
     ``floor``, the least test error of any function, (1/d) E ||z - E[z | x_t]||^2; on a linear manifold
-    with psi_D < 1 also ``test_parallel`` and ``test_orthogonal``, the test error a dimension inside and
+    with psi_D < 1 also ``test_parallel`` and ``test_orthogonal``, the test error per dimension inside and
     outside of it: test = psi_D test_parallel + (1 - psi_D) test_orthogonal.
 
     Args:
@@ -60,7 +60,7 @@ class DenoisingScoreMatching(Problem):
         model: the score network: `RandomFeatures`, whose second layer is trained, or `Linear`.
         trainer: how it is trained.
         psi_n: samples per dimension, > 0.
-        m: noise draws a sample, an integer >= 1 or math.inf (exact noise average, no draws).
+        m: noise draws per sample, an integer >= 1 or math.inf (exact noise average, no draws).
         t: time, > 0.
     """
 
@@ -220,7 +220,7 @@ class DenoisingScoreMatching(Problem):
 
 
 def check_draws(m: Any) -> float:
-    """M as an int >= 1 or math.inf."""
+    """The number m as an int >= 1 or math.inf."""
     allowed = "an integer >= 1 or math.inf"
     if isinstance(m, bool) or not isinstance(m, (int, float)) or math.isnan(m) or m < 1:
         raise InputError("m", m, allowed, "m counts the noise draws of each sample")

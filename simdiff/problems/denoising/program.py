@@ -123,11 +123,11 @@ class TrialProgram:
         return self.shape.p >= _LONG
 
     def shared(self, devices: int) -> TrialProgram:
-        """The trial with its rows shared by so many devices."""
+        """The trial with its rows shared by that many devices."""
         return dataclasses.replace(self, shares=RowShares(devices))
 
     def split(self, devices: int) -> TrialProgram:
-        """The trial with its features, and so the columns of U, split over so many devices."""
+        """The trial with its features, and so the columns of U, split over that many devices."""
         return dataclasses.replace(self, columns=ColumnShares(devices))
 
     def chosen(self, metrics: dict[str, Array]) -> dict[str, Array]:

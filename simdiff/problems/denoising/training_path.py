@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 
 @dataclasses.dataclass(frozen=True)
 class TrainingPath:
-    """The factors of B; `phi` has a column a time."""
+    """The factors of B; `phi` has one column per time."""
 
     left: Float[Array, "k d"]
     right: Float[Array, "k p"]

@@ -74,7 +74,7 @@ class EnsembleSampling(Problem):
             is that of df/dtau = -(half the loss's gradient), so `Optax` reaches learning_rate * steps.
         weight: lambda(t), "sig2" or "one".
         steps: steps of sampling.
-        samples: samples a model; 0 leaves their metrics out.
+        samples: samples per model; 0 leaves their metrics out.
         fresh: draws on which the test loss is measured; 0 leaves it out.
         radius: None for a quarter of the smallest distance between data points.
         P: the one number of draws at which theory and trained models are compared; None: the sizes of a run

@@ -1,4 +1,4 @@
-"""Sample complexity against one parameter: how many samples a dimension reach a threshold."""
+"""Sample complexity against one parameter: how many samples per dimension reach a threshold."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def draw_complexity(
 ) -> Figure:
     """The smallest psi_n that reaches the threshold, as lines against `x`, one for each series.
 
-    `table`: a row a problem: its parameters and the columns `RESULTS`, as `simdiff.sample_complexity`
+    `table`: one row per problem: its parameters and the columns `RESULTS`, as `simdiff.sample_complexity`
     returns them; one metric and one threshold in all. `series`: the parameter that leads the legend;
     whatever other parameter varies is added to it.
 

@@ -39,7 +39,7 @@ def draw_curves(
     title: str = "",
     labels: Names = NO_NAMES,
 ) -> Figure:
-    """Estimates (points, bars of one standard error) and theory (lines) against `x`, a panel a metric.
+    """Estimates (points, bars of one standard error) and theory (lines) against `x`, one panel per metric.
 
     `summary`: the summary table. `lines`: the theory on a denser grid, columns `x`, `series`, metric,
     theory and maybe time; without it the lines join the theory at the simulated points.

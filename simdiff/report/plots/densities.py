@@ -36,7 +36,7 @@ MOST_ACROSS = 6
 
 @style.house()
 def draw_densities(panels: Sequence[DensityPanel], title: str = "", across: int | None = None) -> Figure:
-    """On a line a panel each: [q] of both and the band of models. In the plane two maps, one above the other.
+    """On one line a panel each: [q] of both, and the band of models. In the plane two maps each.
 
     `across` panels make a row, if they divide all of them and fit the page; otherwise as many as look well.
     Data points are ticks on the axis, or dots on the maps. All maps have one colour scale, whose colours

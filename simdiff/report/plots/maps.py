@@ -40,7 +40,7 @@ def draw_maps(
     title: str = "",
     labels: Names = NO_NAMES,
 ) -> Figure:
-    """Colour maps of `value` over the columns `x` and `y`: a column of panels a metric, a row a series.
+    """Colour maps of `value` over the columns `x` and `y`: a column of panels a metric, one row per series.
 
     `table`: rows with x, y, metric and `value` on a full or ragged grid (holes and non-finite values
     stay grey). A row of panels for every combination of the other parameters that vary, all on the

@@ -1,4 +1,4 @@
-"""The fixed point behind linear denoisers trained on m noise draws a sample, for any spectrum.
+"""The fixed point behind linear denoisers trained on m noise draws per sample, for any spectrum.
 
 Training regresses on x_t = a x + sqrt(h) z itself. Rotating the m draws of each sample into their mean
 direction and m - 1 orthogonal ones turns the second moment of the n m rows into
