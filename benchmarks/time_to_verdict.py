@@ -37,14 +37,13 @@ from common import facts, store
 import simdiff
 from simdiff import engine
 from simdiff.api import make_study
-from simdiff.engine.sizes import DEFAULT
 from simdiff.validation import Hypothesis, fit_limit, half_width, judge_table
 from simdiff.validation.study import InMemoryTrials, Study, collect
 
-APART = (80, 160, 512)
+NEAR, APART = (100, 200, 400), (80, 160, 512)
 """Sizes far apart make a limit cheap. A fit with 1/d and 1/d^2 takes E_inf = sum w_d E(d), w from Lagrange's
 formula at 1/d = 0. Trials of standard deviation ~ 1/d and cost ~ d^3 are best spread in proportion to
-|w_d| d^(-5/2), and then cost (sum |w_d| sqrt d)^2 in all: at these sizes this is 0.38 of that at `DEFAULT`,
+|w_d| d^(-5/2), and then cost (sum |w_d| sqrt d)^2 in all: at these sizes this is 0.38 of that at `NEAR`,
 while the neglected term in 1/d^3 shifts the limit, in proportion to 1/(d_1 d_2 d_3), by 1.2 times as much."""
 
 
@@ -93,7 +92,7 @@ def equally(study: Study) -> list[Hypothesis]:
 def run(problem: simdiff.problem.Problem, way: str, precision: float) -> dict[str, Any]:
     """One way to a verdict: its study, hypotheses and seconds."""
     engine.use_devices(1 if way == "equal" and jax.local_devices()[0].platform == "cpu" else None)
-    sizes = engine.whole_sizes(problem, APART if way == "apart" else DEFAULT)
+    sizes = engine.whole_sizes(problem, APART if way == "apart" else NEAR)
     study = make_study(problem, None, sizes, precision, 0.05, 0, MOST, "auto")
     for d in study.sizes:
         engine.prepare(problem, d, 0)

@@ -73,6 +73,8 @@ def validate(
     max_trials: int = 512,
     dtype: str = "auto",
     progress: Progress | None = None,
+    extrapolation: Any = None,
+    absolute: float = 0.0,
 ) -> Verdict:
     """Test a theory against the limit extrapolated from simulations at several sizes.
 
@@ -83,12 +85,16 @@ def validate(
     Args:
         problem: the problem.
         theory: as for `predict`.
-        sizes: two or more; None: 100, 200, 400, or the only one that the data have.
+        sizes: two or more; None: 80, 120, 240, 480, or the only one that the data have.
         precision: relative half width of the limits' 95% confidence intervals.
         alpha: chance of rejecting a correct theory, over all metrics.
         seed: an integer from 0 to 2^32 - 1.
         max_trials: most trials at one size.
         dtype: as for `simulate`.
+        extrapolation: the corrections at finite d that are fitted beside the limit: a list of exponents x
+            of d^-x (or "log d/d"), "none", or None, which supposes [1, 2] and rejects a theory only if
+            d^(-2/3) and d^(-4/3) reject it as well.
+        absolute: half width that is always enough, in the metrics' unit; 0 for none.
         progress: called after every batch with (d, trials finished, trials wanted).
 
     Returns:
@@ -97,7 +103,11 @@ def validate(
     Raises:
         InputError: a bad argument, before anything is computed.
     """
-    study = make_study(problem, theory, sizes, precision, alpha, seed, max_trials, dtype)
+    study = make_study(
+        *(problem, theory, sizes, precision, alpha, seed, max_trials, dtype),
+        extrapolation=extrapolation,
+        absolute=absolute,
+    )
     return judge_table(collect(study, InMemoryTrials(), progress), study.rule)
 
 
@@ -114,6 +124,8 @@ def make_study(
     facts: Mapping[str, Any] | None = None,
     *,
     here: bool = True,
+    extrapolation: Any = None,
+    absolute: float = 0.0,
 ) -> Study:
     """Check everything that can be checked before the first trial.
 
@@ -134,6 +146,8 @@ def make_study(
         max_trials=max_trials,
         batch=1,
         extrapolate=problem.only_size is None,
+        extrapolation=extrapolation,
+        absolute=absolute,
     )
     for d in rounded if here else ():
         engine.check_memory(problem, d)

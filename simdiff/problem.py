@@ -58,12 +58,20 @@ class Metric:
         meaning: what it is, with its normalisation or unit, in some words.
         compare: False for diagnostics that no theory predicts; they are stored and averaged only.
         label: its name on axes and in legends, in mathtext; by default the words of `name`.
+        scale: size of the terms whose differences the metric is, 0 where it is no such difference.
+        power: 1, or 2 for a mean of squared differences: arithmetic rounds the metric at 8 scale eps^power.
     """
 
     name: str
     meaning: str = ""
     compare: bool = True
     label: str = ""
+    scale: float = 0.0
+    power: int = 1
+
+    def rounding(self, eps: float) -> float:
+        """Absolute error that arithmetic of relative accuracy `eps` may leave in the metric."""
+        return 8 * self.scale * eps**self.power
 
 
 class Problem(abc.ABC):

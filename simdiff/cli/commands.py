@@ -177,6 +177,8 @@ def _studies(plan: Plan, *, here: bool = True) -> dict[int, Study]:
             config["dtype"],
             {**facts, "problem": json.dumps(problem.describe(), sort_keys=True)},
             here=here,
+            extrapolation=config["extrapolation"],
+            absolute=config["absolute"],
         )
         studies.setdefault(study.point, (number, study))
     return dict(studies.values())

@@ -29,8 +29,11 @@ _OVERRIDES = """\
 overrides, with their defaults:
   psi_n=2  t=0.1  m=1          samples per dimension, diffusion time, noise draws per sample (or m=inf)
 {parts}  theory=                      a name or package.module:name; left out, the problem's own
-  sizes=[100,200,400]          values of d from which the limit is extrapolated
+  sizes=[80,120,240,480]       values of d from which the limit is extrapolated
+  extrapolation=[1,2]          corrections d^-1, d^-2 fitted to them; also [2/3,4/3], [log d/d], none; left
+                               out, [1,2] is supposed, and a rejection must survive [2/3,4/3]
   precision=0.005  alpha=0.05  half width of the limit's 95% interval; chance to reject a correct theory
+  absolute=0                   half width that is always enough, in the metrics' unit
   max_trials=512  seed=0       at one size of one point
   dtype=auto                   or float32, mixed, float64
   devices=null                 devices that share the trials; null: all GPUs, or all cores of a CPU

@@ -9,7 +9,15 @@ import numpy as np
 from simdiff.errors import InputError, check_integer
 from simdiff.problem import Problem
 
-DEFAULT = (100, 200, 400)
+DEFAULT = (80, 120, 240, 480)
+"""One size more than the coefficients of a fit with 1/d and 1/d^2, so that the fit can be tested.
+
+Chosen among sets of four by the cost of equal precision. A fit takes E_inf = sum w_d E(d); trials of standard
+deviation ~ 1/d and cost ~ d^3 are best spread in proportion to |w_d| d^(-5/2), and cost (sum |w_d| sqrt d)^2
+in all: sizes far apart are cheap, but for the pilot trials at the largest. Here 12 pilot trials at each and
+then the cheapest allocation take 1.01 times the cost of (100, 200, 400) at precision 0.005 where one trial
+scatters by 1% at d = 100, and 0.37 times where it scatters by 2%. A neglected term in 1/d^3 shifts the limit
+by 1.2 to 1.8 times as much as at (100, 200, 400), but chi2 shows it."""
 
 _FARTHEST = 0.15
 """A size is moved by at most this share."""
@@ -41,7 +49,7 @@ def _only(d: int, sizes: Sequence[int] | None) -> tuple[int]:
 def check_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     """Distinct sizes, at least two, ascending."""
     if isinstance(sizes, (str, int)) or not isinstance(sizes, Sequence):
-        raise InputError("sizes", sizes, "a list of integers such as [100, 200, 400]")
+        raise InputError("sizes", sizes, "a list of integers such as [80, 120, 240, 480]")
     whole = sorted({check_integer("sizes", d, least=2) for d in sizes})
     if len(whole) < 2:
         raise InputError("sizes", list(sizes), "two or more different sizes", "one size has no limit to fit")

@@ -19,7 +19,8 @@ KINDS = ("data", "model", "trainer", "schedule")
 """Arguments of problems that are parts: entries with a type and its arguments."""
 
 RUN_SETTINGS = (
-    *("problem", "theory", "sizes", "precision", "alpha", "seed", "max_trials", "dtype", "devices"),
+    *("problem", "theory", "sizes", "extrapolation", "precision", "absolute", "alpha", "seed"),
+    *("max_trials", "dtype", "devices"),
     *("launcher", "compilation_cache", "name", "out", "sweep", "figure", "experiment"),
 )
 """Entries that all points of a run share; every other entry is an argument of the problem."""

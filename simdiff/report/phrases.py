@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 
 from simdiff.report.plots import columns
-from simdiff.report.plots.columns import INCONCLUSIVE
 from simdiff.report.plots.numbers import plain_text
 
 
@@ -61,7 +60,7 @@ def _undecided(summary: pd.DataFrame, apart: Sequence[str], least: int) -> list[
     found: dict[tuple[str, str, str], list[str]] = {}
     for _, row in summary.iterrows():
         few = min(trials(row["trials"]), default=0) < least
-        if few or row["verdict"] == INCONCLUSIVE:
+        if few or row["verdict"] in columns.UNDECIDED:
             why = columns.plain(row["reason"]) or (f"fewer than {least} trials at a size" if few else "")
             done = f"trials {plain_text(row['trials'])} at d = {plain_text(row['sizes'])}"
             found.setdefault((where(row, apart), str(why), done), []).append(str(row["metric"]))

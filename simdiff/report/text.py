@@ -22,9 +22,9 @@ from rich.text import Text
 
 from simdiff.report import phrases as wording
 from simdiff.report.plots import columns
-from simdiff.report.plots.columns import AGREE, DISAGREE, INCONCLUSIVE, NO_THEORY, VERDICTS
 from simdiff.report.plots.complexity import RESULTS as FOUND
 from simdiff.report.plots.numbers import percent, plain_text, with_error, without_error
+from simdiff.validation import AGREE, COMPARED, DISAGREE, INCONCLUSIVE, NO_THEORY, STATUSES, UNDECIDED
 
 CONSOLE_ROWS, WORST = 40, 10
 """The console shows every row up to the first number, else totals and this many of the worst rows."""
@@ -32,27 +32,30 @@ CONSOLE_ROWS, WORST = 40, 10
 REPORT_ROWS = 500
 """A table of the report stops here, worst rows first; the stored tables always have them all."""
 
-STYLES = {AGREE: "green", DISAGREE: "bold red", INCONCLUSIVE: "yellow", NO_THEORY: "dim"}
+STYLES = {AGREE: "green", DISAGREE: "bold red", NO_THEORY: "dim"} | dict.fromkeys(UNDECIDED, "yellow")
+
+_ALWAYS = (AGREE, DISAGREE, INCONCLUSIVE)
+"""Counted even where there are none."""
 
 LEGEND = (
     "*simulation*: limit of infinite size, or mean at the only size that data have (order 0), its standard "
     "error in brackets in units of the last digits; "
     "*deviation*: (simulation - theory)/theory; *pull*: (simulation - theory)/standard error; "
-    "*p*: adjusted for the number of comparisons."
+    "*p raw*: of the comparison alone; *p*: adjusted for their number (Holm)."
 )
 
 
 def headline(summary: pd.DataFrame) -> str:
     """Say in one sentence how many comparisons agree, disagree and are inconclusive, of how many."""
     count = _counts(summary)
-    compared = sum(count[v] for v in (AGREE, DISAGREE, INCONCLUSIVE))
+    compared = sum(count[v] for v in COMPARED)
     if not compared:
         return f"No comparison with a theory was made; {wording.plural(len(summary), 'estimate')}."
     whole = wording.plural(compared, "comparison")
     if count[AGREE] == compared:
         return f"Theory and simulation agree in all of {whole}."
     verdict = "The simulation contradicts the theory" if count[DISAGREE] else "Nothing contradicts the theory"
-    parts = f"{count[AGREE]} agree, {count[DISAGREE]} disagree, {count[INCONCLUSIVE]} inconclusive"
+    parts = ", ".join(f"{count[v]} {v}" for v in COMPARED if count[v] or v in _ALWAYS)
     return f"{verdict}: of {whole}, {parts}."
 
 
@@ -119,7 +122,7 @@ def console_table(summary: pd.DataFrame, width: int = 80, *, color: bool = False
 
 def worst_first(summary: pd.DataFrame) -> np.ndarray:
     """Order rows (rows,): disagreeing, inconclusive, the rest; in each the largest |pull| first."""
-    rank = {DISAGREE: 0, INCONCLUSIVE: 1, AGREE: 2}
+    rank = {DISAGREE: 0, AGREE: 2} | dict.fromkeys(UNDECIDED, 1)
     group = np.array([rank.get(str(v), 3) for v in summary["verdict"]])
     size = np.nan_to_num(np.abs(columns.pulls(summary)), nan=-1.0)
     return np.lexsort((-size, group))
@@ -127,7 +130,7 @@ def worst_first(summary: pd.DataFrame) -> np.ndarray:
 
 def _counts(summary: pd.DataFrame) -> dict[str, int]:
     found = summary["verdict"].value_counts()
-    return {v: int(found.get(v, 0)) for v in VERDICTS}
+    return {v: int(found.get(v, 0)) for v in STATUSES}
 
 
 def _bad(summary: pd.DataFrame) -> pd.Series:
@@ -183,13 +186,13 @@ def _effort(summary: pd.DataFrame, rule: Mapping[str, Any]) -> str:
     return (f"Asked: {'; '.join(asked)}. " if asked else "") + done + "."
 
 
-RESULT_TITLES = ("metric", "theory", "simulation", "deviation", "pull", "p", "verdict")
+RESULT_TITLES = ("metric", "theory", "simulation", "deviation", "pull", "p raw", "p", "verdict")
 
 
 def _row_texts(shown: pd.DataFrame, keys: Sequence[str]) -> list[list[str]]:
     """Write the comparisons: the parameters `keys`, then `RESULT_TITLES`."""
-    theory, estimate, stderr, p = (
-        columns.numbers(shown[c]) for c in ("theory", "estimate", "stderr", "p_adjusted")
+    theory, estimate, stderr, raw, p = (
+        columns.numbers(shown[c]) for c in ("theory", "estimate", "stderr", "p_value", "p_adjusted")
     )
     pulls, shares = columns.pulls(shown), columns.deviations(shown)
     return [
@@ -200,6 +203,7 @@ def _row_texts(shown: pd.DataFrame, keys: Sequence[str]) -> list[list[str]]:
             with_error(estimate[i], stderr[i]),
             f"{100 * shares[i]:+.2f}%" if math.isfinite(shares[i]) else "",
             f"{pulls[i]:+.1f}" if math.isfinite(pulls[i]) else "",
+            f"{raw[i]:.2g}" if math.isfinite(raw[i]) else "",
             f"{p[i]:.2g}" if math.isfinite(p[i]) else "",
             str(row["verdict"]),
         ]
@@ -234,7 +238,7 @@ def _non_finite(summary: pd.DataFrame) -> str:
 
 
 def _finite_sizes(summary: pd.DataFrame, extrapolation: pd.DataFrame) -> str:
-    """Tabulate the mean at every size and the order of the fit."""
+    """Tabulate the mean at every size and the goodness of the fit."""
     if extrapolation.empty:
         return ""
     join = ["point", "metric", *(["time"] if "time" in extrapolation.columns else [])]
@@ -248,11 +252,15 @@ def _finite_sizes(summary: pd.DataFrame, extrapolation: pd.DataFrame) -> str:
     rows = []
     for name, (_, row) in zip(_names(shown, join), shown.iterrows(), strict=True):
         at = [means.get(name, {}).get(d, "") for d in sizes]
-        order, chi2 = columns.numbers([row["order"], row["chi2"]])
-        fit = [f"{v:.3g}" if math.isfinite(v) else "" for v in (order, chi2)]
+        goodness = columns.numbers([row.get(c, math.nan) for c in ("chi2", "chi2_dof", "p_fit")])
+        fit = [f"{v:.2g}" if math.isfinite(v) else "" for v in goodness]
+        fit = [str(row.get("corrections", "")), *fit]
         rows.append([*(plain_text(row[k]) for k in keys), str(row["metric"]), *at, *fit])
-    heads = [*(f"`{k}`" for k in keys), "metric", *(f"d = {d}" for d in sizes), "order", "chi2"]
-    return "Means at size d, the order of the fit in 1/d, and its chi2.\n\n" + _markdown(heads, rows)
+    heads = [*(f"`{k}`" for k in keys), "metric", *(f"d = {d}" for d in sizes)]
+    heads += ["corrections", "chi2", "of", "p"]
+    about = "Means at size d, the corrections fitted, and chi2 with its degrees of freedom and p-value (none "
+    about += "where there are as many sizes as coefficients: then nothing tests the extrapolation).\n\n"
+    return about + _markdown(heads, rows)
 
 
 def _complexity(table: pd.DataFrame | None) -> str:
@@ -297,22 +305,27 @@ def _rich_rows(shown: pd.DataFrame, keys: Sequence[str]) -> Table:
     left = {"metric", "verdict"}
     for name in [
         *(k.rsplit(".", 1)[-1] for k in keys),
-        *(t for t in RESULT_TITLES if t not in ("deviation", "p")),
+        *(t for t in RESULT_TITLES if t != "deviation"),
     ]:
         table.add_column(name, justify="left" if name in left else "right", overflow="fold")
     for row in _row_texts(shown, keys):
-        *head, theory, estimate, _, pull, _, verdict = row
-        table.add_row(*map(Text, [*head, theory, estimate, pull]), Text(verdict, STYLES.get(verdict, "")))
+        *head, theory, estimate, _, pull, raw, p, verdict = row
+        table.add_row(
+            *map(Text, [*head, theory, estimate, pull, raw, p]), Text(verdict, STYLES.get(verdict, ""))
+        )
     return table
 
 
 def _rich_totals(summary: pd.DataFrame) -> Table:
     """Verdicts counted for each metric, with the largest pull and the median deviation."""
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-    for name in ("metric", *VERDICTS, "worst pull", "median |dev|"):
+    found = _counts(summary)
+    words = [v for v in STATUSES if found[v] or v in _ALWAYS]
+    for name in ("metric", *words, "worst pull", "median |dev|"):
         table.add_column(name, justify="left" if name == "metric" else "right", overflow="fold")
     for metric, rows in summary.groupby("metric", sort=False):
-        counts = [Text(str(n), STYLES[v] if n else "dim") for v, n in _counts(rows).items()]
+        each = _counts(rows)
+        counts = [Text(str(each[v]), STYLES.get(v, "") if each[v] else "dim") for v in words]
         pulls, shares = (v[np.isfinite(v)] for v in (columns.pulls(rows), columns.deviations(rows)))
         worst = f"{pulls[np.abs(pulls).argmax()]:+.1f}" if pulls.size else ""
         middle = percent(float(np.median(np.abs(shares)))) if shares.size else ""

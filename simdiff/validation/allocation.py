@@ -19,6 +19,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from simdiff.validation.corrections import Corrections
 from simdiff.validation.estimators import FloatArray, IntArray
 from simdiff.validation.finite_size import fit_operator
 
@@ -35,7 +36,7 @@ def allocate(
     targets: FloatArray,
     *,
     sizes: FloatArray,
-    orders: Sequence[int],
+    corrections: Sequence[Corrections],
     costs: FloatArray,
     current: IntArray,
     most: int,
@@ -46,10 +47,10 @@ def allocate(
 
     stds: (M, K) standard deviation of one trial, for each metric and size.
     targets: (M,) standard errors asked of the limits.
-    orders: (M,) order of each metric's fit in 1/d.
+    corrections: (M,) those of each metric's fit.
     costs: (K,) cost of one trial; `budget` bounds the cost of all trials, those already run included.
     """
-    problem = _Design(stds, np.asarray(targets, np.float64), sizes, np.asarray(orders), costs)
+    problem = _Design(stds, np.asarray(targets, np.float64), sizes, corrections, costs)
     start = current.astype(np.float64)
     top = np.maximum(start, most)
     problem.targets = np.maximum(problem.targets, _ATTAINABLE * problem.errors(top))
@@ -65,14 +66,20 @@ class _Design:
     """The inputs of the optimisation and the errors they imply."""
 
     def __init__(
-        self, stds: FloatArray, targets: FloatArray, sizes: FloatArray, orders: IntArray, costs: FloatArray
+        self,
+        stds: FloatArray,
+        targets: FloatArray,
+        sizes: FloatArray,
+        corrections: Sequence[Corrections],
+        costs: FloatArray,
     ) -> None:
-        self.stds, self.targets, self.sizes, self.orders, self.costs = stds, targets, sizes, orders, costs
+        self.stds, self.targets, self.sizes, self.costs = stds, targets, sizes, costs
+        self.corrections = corrections
 
     def parts(self, trials: FloatArray) -> FloatArray:
         """(M, K): w_d^2 s_kd^2, each metric's squared error by size, before division by N_d."""
-        rows = {int(o): fit_operator(self.sizes, trials, int(o))[0] for o in np.unique(self.orders)}
-        weights = np.stack([rows[int(o)] for o in self.orders])
+        rows = {c: fit_operator(self.sizes, trials, c)[0] for c in set(self.corrections)}
+        weights = np.stack([rows[c] for c in self.corrections])
         return (weights * self.stds) ** 2
 
     def errors(self, trials: FloatArray) -> FloatArray:

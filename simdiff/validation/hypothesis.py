@@ -25,6 +25,7 @@ class Hypothesis:
 
     `stats` are moments of simulation minus `offsets` (one a size: the theory there, or 0). `theory` is the
     limit at the nominal ratios, None without a theory, NaN where the theory gave no finite number.
+    `rounding` is the absolute error that the trials' arithmetic may leave: no smaller difference is evidence.
     """
 
     metric: str
@@ -33,6 +34,7 @@ class Hypothesis:
     offsets: tuple[float, ...] = ()
     time: float | None = None
     point: str = ""
+    rounding: float = 0.0
 
     @property
     def reference(self) -> float:
@@ -54,12 +56,14 @@ def hypotheses(
     theory_at: Mapping[int, Mapping[str, Any]] | None = None,
     times: Sequence[float] | None = None,
     point: str = "",
+    roundings: Mapping[str, float] | None = None,
 ) -> list[Hypothesis]:
     """Every metric (at every time) of one point as a `Hypothesis`.
 
     rows: trial rows of the point, with the columns d, status, the metrics, and time if `times` is given.
     theory: {metric: float, or array over `times`} at the nominal ratios; a metric left out is not tested.
     theory_at: the same at the ratios realised at each size; `theory` at every size if not given.
+    roundings: {metric: absolute error of the arithmetic}; 0 for those left out.
     """
     nominal = theory or {}
     at = {int(d): (theory_at or {}).get(int(d), nominal) for d in sizes}
@@ -67,7 +71,7 @@ def hypotheses(
     if times is not None:
         slices = [(i, float(t), _at_time(rows, float(t))) for i, t in enumerate(times)]
     return [
-        _hypothesis(part, metric, nominal, at, index, time, point)
+        _hypothesis(part, metric, nominal, at, index, time, point, (roundings or {}).get(metric, 0.0))
         for index, time, part in slices
         for metric in metrics
     ]
@@ -81,6 +85,7 @@ def _hypothesis(
     index: int,
     time: float | None,
     point: str,
+    rounding: float,
 ) -> Hypothesis:
     """One hypothesis; a theory value missing or not finite anywhere leaves raw values to fit."""
     value = _value(nominal, metric, index, time)
@@ -90,7 +95,7 @@ def _hypothesis(
     theory = value if value is None or usable else math.nan
     stats = trial_stats(rows, metric, list(at), known if usable else None)
     offsets = tuple(known[int(d)] if usable else 0.0 for d in stats.sizes)
-    return Hypothesis(metric, stats, theory, offsets, time, point)
+    return Hypothesis(metric, stats, theory, offsets, time, point, rounding)
 
 
 def _value(values: Mapping[str, Any], metric: str, index: int, time: float | None) -> float | None:

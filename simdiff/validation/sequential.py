@@ -56,8 +56,11 @@ def half_width(fit: FiniteSizeFit) -> float:
 
 
 def asked_width(item: Hypothesis, fit: FiniteSizeFit, rule: Rule) -> float:
-    """Half width that the rule asks: relative to |theory|, or to |estimate| without a finite theory."""
-    return rule.target(item.reference if item.tested else fit.limit)
+    """Half width that the rule asks: relative to |theory|, or to |estimate| without a finite theory.
+
+    Never less than the rounding of the arithmetic.
+    """
+    return max(rule.target(item.reference if item.tested else fit.limit), item.rounding)
 
 
 def next_trials(
@@ -68,7 +71,8 @@ def next_trials(
     items: all hypotheses of the point (same sizes), with the trials run so far, none included.
     costs: cost of one trial at each size, in any unit; d^3 if not given.
 
-    A metric with bad trials asks for no more: its verdict cannot become conclusive.
+    A metric with bad trials asks for no more: its verdict cannot become conclusive. Nor does one whose
+    theory is zero, unless the rule has an absolute width: no precision relative to zero is ever reached.
     """
     if not items:
         raise InputError("metrics", [], "one metric or more")
@@ -85,8 +89,9 @@ def next_trials(
 def _wanted(items: Sequence[Hypothesis], rule: Rule, costs: FloatArray, totals: IntArray) -> IntArray:
     """Totals that all open metrics need, or `totals` when none is open or nothing more is allowed."""
     complete = [h for h in items if not h.stats.bad.any() and np.array_equal(h.stats.counts, totals)]
-    fits = [(h, fit_limit(h.stats, rule.order)) for h in complete]
-    live = [(h, f, asked_width(h, f, rule)) for h, f in fits if f.stderr > 0]
+    fits = [(h, fit_limit(h.stats, rule.corrections)) for h in complete]
+    asked = [(h, f, asked_width(h, f, rule)) for h, f in fits]
+    live = [(h, f, width) for h, f, width in asked if f.stderr > 0 and width > 0]
     if all(half_width(f) <= asked for _, f, asked in live):
         return totals
     targets = np.array([_AIM * asked * f.stderr / half_width(f) for _, f, asked in live])
@@ -98,7 +103,7 @@ def _wanted(items: Sequence[Hypothesis], rule: Rule, costs: FloatArray, totals: 
             stds,
             targets,
             sizes=items[0].stats.sizes.astype(np.float64),
-            orders=[f.order for _, f, _ in live],
+            corrections=[f.corrections for _, f, _ in live],
             costs=costs,
             current=totals,
             most=rule.max_trials,

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
 import pandas as pd
 
 from simdiff import engine
@@ -90,10 +91,24 @@ class Study:
     def hypotheses(self, rows: pd.DataFrame) -> list[Hypothesis]:
         """Every compared metric (and time) with the trials in `rows`; theory at the realised ratios."""
         nominal, at = self.predictions
-        names = [metric.name for metric in self.problem.metrics if metric.compare]
+        compared = [metric for metric in self.problem.metrics if metric.compare]
+        eps = _relative_rounding(rows)
         return hypotheses(
-            rows, names, self.sizes, theory=nominal, theory_at=at, times=self.problem.times, point=self.point
+            rows,
+            [metric.name for metric in compared],
+            self.sizes,
+            theory=nominal,
+            theory_at=at,
+            times=self.problem.times,
+            point=self.point,
+            roundings={metric.name: metric.rounding(eps) for metric in compared},
         )
+
+
+def _relative_rounding(rows: pd.DataFrame) -> float:
+    """The coarsest arithmetic among the trials."""
+    kinds = {*rows["dtype"].dropna()} if "dtype" in rows else set()
+    return float(np.finfo(np.float32 if kinds & {"float32", "mixed"} else np.float64).eps)
 
 
 def collect(study: Study, store: TrialStore, progress: Progress | None = None) -> list[Hypothesis]:

@@ -1,20 +1,32 @@
 """From fitted limits to verdicts: p-values, the correction for their number, and the words.
 
-A verdict is one of three words, decided in this order for each hypothesis:
+The words are those of `statuses`, decided in this order for each hypothesis:
 
+- no theory;
 - inconclusive, if nothing can be concluded: trials that gave no finite number, a theory that did not, too few
-  trials, or means that no expansion in 1/d fits. What failed trials would have said is unknown and need
-  not resemble the others, so a single one rules out "agree" and "disagree" alike;
-- disagree, if the adjusted p-value is below alpha, whatever the precision;
+  trials. What failed trials would have said is unknown and need not resemble the others, so a single one
+  rules out "agree" and "disagree" alike;
+- below rounding, if theory and estimate are both smaller than the arithmetic resolves;
+- does not fit, if the means at the sizes contradict the corrections (goodness of fit p < 0.001): then the
+  extrapolated number is no limit, and neither its agreement nor its disagreement means anything;
+- disagree, if the adjusted p-value is below alpha, whatever the precision, and the rejection survives the
+  rival corrections where the rule has any (`corrections`); not testable, if it does not survive them;
 - agree, if the limit is known as precisely as asked, and inconclusive if it is not.
 
-A metric without a theory is reported as "no theory" and takes no part in the correction. One that has a
-theory but no judgeable p-value still counts in it, with p = 1: the family is fixed before the run.
+A metric without a theory takes no part in the correction. One that has a theory but no judgeable p-value
+still counts in it, with p = 1: the family is fixed before the run.
 
-The null hypothesis is |limit| <= epsilon, with epsilon 2% of the asked half width, not limit = 0. At the
-asked precision this moves p-values by less than 0.001. It matters only for limits known far more precisely
-than asked (a metric with hardly any variance between trials, or none), where rounding, terms in 1/d^3 and
-a theory's own numerical error would otherwise be called disagreement.
+The goodness of fit and the limit use independent combinations of the means where the corrections are right,
+and a poor fit only ever takes a verdict away, so rejections of a correct theory stay below alpha. The same
+holds for the rival corrections: the p-value that must be small is max(p, p_rival / 2), so where the rival
+corrections are the right ones the level is at most 2 alpha (in fact less, since both tests must reject).
+
+The null hypothesis is |limit| <= epsilon, with epsilon 2% of `precision` times the theory's value (or the
+rounding of the arithmetic where that is more), not limit = 0. At the asked precision this moves p-values by
+less than 0.001. It matters only for limits known far more precisely than asked (a metric with hardly any
+variance between trials, or none), where rounding, terms in 1/d^3 and a theory's own numerical error would
+otherwise be called disagreement. The rule's `absolute` width says when an error bar is small enough; it
+never forgives a difference.
 """
 
 from __future__ import annotations
@@ -22,6 +34,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,20 +42,33 @@ import pandas as pd
 from scipy import stats as distributions
 
 from simdiff.errors import InputError
+from simdiff.validation.corrections import in_words
 from simdiff.validation.estimators import FloatArray
-from simdiff.validation.finite_size import FiniteSizeFit, fit_limit
+from simdiff.validation.finite_size import FiniteSizeFit, fit_limit, nested
 from simdiff.validation.hypothesis import Hypothesis, without_empty_time
 from simdiff.validation.rule import CONFIDENCE, NEGLIGIBLE, Rule
 from simdiff.validation.sequential import asked_width, half_width, sequential_stderr
-
-AGREE = "agree"
-DISAGREE = "disagree"
-INCONCLUSIVE = "inconclusive"
-NO_THEORY = "no theory"
+from simdiff.validation.statuses import (
+    AGREE,
+    BELOW_ROUNDING,
+    DISAGREE,
+    DOES_NOT_FIT,
+    INCONCLUSIVE,
+    NO_THEORY,
+    NOT_TESTABLE,
+    overall,
+)
 
 POOR_BELOW = 0.001
 """Means whose fit has a smaller goodness-of-fit p-value support no extrapolation. Small, because a sweep
 makes this check hundreds of times."""
+
+
+class Obstacle(NamedTuple):
+    """What stands in the way of a comparison: the status that it gets instead of a verdict, and why."""
+
+    status: str
+    reason: str
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,7 +76,8 @@ class Judgement:
     """What one hypothesis' trials say, before it is compared with the others.
 
     `estimate` and `stderr` are of the limit d -> infinity, or of the mean at the only size; `p_value` is
-    NaN where nothing is tested. `obstacle` says why no verdict can follow, "" if one can.
+    NaN where nothing is tested. `p_surviving` is the larger one of it and half that with the rival
+    corrections.
     """
 
     hypothesis: Hypothesis
@@ -60,21 +87,19 @@ class Judgement:
     half_width: float
     asked: float
     p_value: float
-    obstacle: str
-
-    @property
-    def p_judged(self) -> float:
-        """The p-value that enters the correction; NaN when a verdict is out of reach."""
-        return math.nan if self.obstacle else self.p_value
+    p_surviving: float
+    obstacle: Obstacle | None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Verdict:
     """The answer to a validation: `agree`, the `table` behind it and the `rule` it followed.
 
-    Columns of `table`, one row per point, time and metric: point, [time], metric, theory, estimate, stderr,
-    p_value, p_adjusted, verdict, reason, order, chi2, trials ("16+12+8" usable ones by size), sizes
-    ("100+200+400"), bad (trials without a finite result).
+    Columns of `table`, one row for each point, time and metric: point, [time], metric, theory, estimate,
+    stderr, p_value (of this comparison alone), p_adjusted (for their number), verdict (a word of
+    `statuses`), reason, order (number of corrections), corrections ("1/d, 1/d^2"), chi2, chi2_dof, p_fit
+    (goodness of fit; nan where sizes are as many as coefficients), trials ("16+12+8" usable ones by size),
+    sizes ("100+200+400"), bad (trials without a finite result).
     """
 
     table: pd.DataFrame
@@ -86,29 +111,52 @@ class Verdict:
         """True if every metric with a theory agrees, False if one disagrees, None if undecided."""
         return overall(self.table["verdict"])
 
+    @property
+    def models(self) -> pd.DataFrame:
+        """The limits that fewer corrections give, for the reader: they take no part in the verdict.
+
+        Columns: point, [time], metric, corrections, estimate, stderr, chi2, chi2_dof, p_fit.
+        """
+        rows = [
+            {
+                **_key(j),
+                "corrections": in_words(fit.corrections),
+                "estimate": j.hypothesis.reference + fit.limit,
+            }
+            | {
+                "stderr": sequential_stderr(fit),
+                "chi2": fit.chi2,
+                "chi2_dof": fit.chi2_dof,
+                "p_fit": fit.p_fit,
+            }
+            for j in self.judgements
+            for fit in nested(j.hypothesis.stats, self.rule.corrections)
+        ]
+        return without_empty_time(pd.DataFrame(rows))
+
     def __str__(self) -> str:
         word = {True: AGREE, False: DISAGREE, None: INCONCLUSIVE}[self.agree]
-        shown = self.table.drop(columns=[c for c in ("point", "order", "chi2", "sizes") if c in self.table])
+        shown = self.table.drop(columns=[c for c in _NOT_SHOWN if c in self.table])
         text = shown.to_string(index=False, float_format=lambda x: f"{x:.5g}", na_rep="-")
         return f"{word}\n{text}\n{self.rule}"
 
 
-def overall(verdicts: pd.Series) -> bool | None:
-    """Return False if any verdict is "disagree", True if all that have a theory are "agree", else None."""
-    tested = verdicts[verdicts != NO_THEORY]
-    if (tested == DISAGREE).any():
-        return False
-    return True if len(tested) and (tested == AGREE).all() else None
-
-
 def judge(item: Hypothesis, rule: Rule) -> Judgement:
     """Fit the limit of one hypothesis and test it against 0 (see the module for the null hypothesis)."""
-    fit = fit_limit(item.stats, rule.order)
+    fit = fit_limit(item.stats, rule.corrections)
     asked = asked_width(item, fit, rule)
-    stderr = sequential_stderr(fit)
-    p_value = limit_p_value(fit.limit, stderr, fit.dof, NEGLIGIBLE * asked) if item.tested else math.nan
-    estimate = item.reference + fit.limit
-    return Judgement(item, fit, estimate, stderr, half_width(fit), asked, p_value, _obstacle(item, fit))
+    negligible = max(NEGLIGIBLE * rule.precision * abs(item.reference), item.rounding)
+    p_value = surviving = _p_value(item, fit, negligible)
+    if rule.rival is not None:
+        surviving = max(p_value, _p_value(item, fit_limit(item.stats, rule.rival), negligible) / 2)
+    estimate, stderr, width = item.reference + fit.limit, sequential_stderr(fit), half_width(fit)
+    return Judgement(item, fit, estimate, stderr, width, asked, p_value, surviving, _obstacle(item, fit))
+
+
+def _p_value(item: Hypothesis, fit: FiniteSizeFit, negligible: float) -> float:
+    if not item.tested:
+        return math.nan
+    return limit_p_value(fit.limit, sequential_stderr(fit), fit.dof, negligible)
 
 
 def judge_table(items: Sequence[Hypothesis], rule: Rule) -> Verdict:
@@ -117,12 +165,21 @@ def judge_table(items: Sequence[Hypothesis], rule: Rule) -> Verdict:
     The metrics of one trial are strongly correlated; Holm's correction holds under any dependence.
     """
     judgements = tuple(judge(item, rule) for item in items)
+    adjusted = _adjusted(judgements, [j.p_value for j in judgements], rule)
+    surviving = _adjusted(judgements, [j.p_surviving for j in judgements], rule)
+    every = zip(judgements, adjusted, surviving, strict=True)
+    rows = [_row(j, float(p), float(s), rule) for j, p, s in every]
+    return Verdict(without_empty_time(pd.DataFrame(rows, columns=COLUMNS)), rule, judgements)
+
+
+def _adjusted(judgements: Sequence[Judgement], p_values: Sequence[float], rule: Rule) -> FloatArray:
+    """p-values corrected for the number of those that have a theory; NaN where no verdict is possible."""
     adjusted = np.full(len(judgements), math.nan)
     family = np.array([j.hypothesis.theory is not None for j in judgements], bool)
+    judged = [math.nan if j.obstacle else p for j, p in zip(judgements, p_values, strict=True)]
     correct = holm if rule.correction == "holm" else np.asarray
-    adjusted[family] = correct(np.array([j.p_judged for j in judgements])[family])
-    rows = [_row(j, float(p), rule) for j, p in zip(judgements, adjusted, strict=True)]
-    return Verdict(without_empty_time(pd.DataFrame(rows, columns=COLUMNS)), rule, judgements)
+    adjusted[family] = correct(np.array(judged, np.float64)[family])
+    return adjusted
 
 
 def limit_p_value(limit: float, stderr: float, dof: float, negligible: float) -> float:
@@ -149,9 +206,10 @@ def holm(p_values: npt.ArrayLike) -> FloatArray:
     return np.where(np.isnan(p), np.nan, adjusted)
 
 
+_KEYS = ("point", "time", "metric")
 COLUMNS = [
-    *("point", "time", "metric", "theory", "estimate", "stderr", "p_value", "p_adjusted"),
-    *("verdict", "reason", "order", "chi2", "trials", "sizes", "bad"),
+    *(*_KEYS, "theory", "estimate", "stderr", "p_value", "p_adjusted"),
+    *("verdict", "reason", "order", "corrections", "chi2", "chi2_dof", "p_fit", "trials", "sizes", "bad"),
 ]
 """The columns of a verdict's table. A summary puts the problem's fields beside them, so no field may have a
 name that stands here: `check_fields`."""
@@ -165,14 +223,18 @@ def check_fields(owner: str, names: Iterable[str]) -> None:
         raise InputError(f"{owner}.{taken[0]}", "a field", f"any name but {', '.join(COLUMNS)}", hint)
 
 
-def _row(j: Judgement, p_adjusted: float, rule: Rule) -> dict[str, object]:
+_NOT_SHOWN = ("point", "order", "corrections", "chi2_dof", "sizes")
+
+
+def _key(j: Judgement) -> dict[str, object]:
+    return {name: getattr(j.hypothesis, name) for name in _KEYS}
+
+
+def _row(j: Judgement, p_adjusted: float, surviving: float, rule: Rule) -> dict[str, object]:
     """One row of the verdict's table."""
     h, stats = j.hypothesis, j.hypothesis.stats
-    verdict, reason = _decide(j, p_adjusted, rule)
-    return {
-        "point": h.point,
-        "time": h.time,
-        "metric": h.metric,
+    verdict, reason = _decide(j, p_adjusted, surviving, rule)
+    return _key(j) | {
         "theory": math.nan if h.theory is None else h.theory,
         "estimate": j.estimate,
         "stderr": j.stderr,
@@ -181,43 +243,70 @@ def _row(j: Judgement, p_adjusted: float, rule: Rule) -> dict[str, object]:
         "verdict": verdict,
         "reason": reason,
         "order": j.fit.order,
+        "corrections": in_words(j.fit.corrections),
         "chi2": j.fit.chi2,
+        "chi2_dof": j.fit.chi2_dof,
+        "p_fit": j.fit.p_fit,
         "trials": "+".join(map(str, stats.counts)),
         "sizes": "+".join(map(str, stats.sizes)),
         "bad": int(stats.bad.sum()),
     }
 
 
-def _obstacle(item: Hypothesis, fit: FiniteSizeFit) -> str:
-    """Why these trials allow no verdict, "" if they do."""
+def _obstacle(item: Hypothesis, fit: FiniteSizeFit) -> Obstacle | None:
+    """What prevents a verdict on these trials, None if nothing does."""
     bad, run = int(item.stats.bad.sum()), int(item.stats.totals.sum())
     if bad:
-        return f"{bad} of {run} trials gave no finite result"
+        return Obstacle(INCONCLUSIVE, f"{bad} of {run} trials gave no finite result")
     if item.theory is not None and not item.tested:
-        return "the theory gave no finite value"
+        return Obstacle(INCONCLUSIVE, "the theory gave no finite value")
     if np.any(item.stats.counts < 2):
-        return "fewer than two trials at some size"
+        return Obstacle(INCONCLUSIVE, "fewer than two trials at some size")
+    estimate = item.reference + fit.limit
+    if item.tested and max(abs(item.reference), abs(estimate)) < item.rounding:
+        return Obstacle(BELOW_ROUNDING, f"{estimate:.1e}, while the arithmetic rounds at {item.rounding:.1e}")
     if fit.p_fit < POOR_BELOW:
-        return f"no expansion in 1/d fits the means (p = {fit.p_fit:.1e}): use larger sizes"
-    return ""
+        reason = f"the means do not follow {in_words(fit.corrections)} ({_goodness(fit)})"
+        return Obstacle(DOES_NOT_FIT, f"{reason}: use larger sizes, or other corrections in extrapolation=")
+    return None
 
 
-def _decide(j: Judgement, p_adjusted: float, rule: Rule) -> tuple[str, str]:
+def _goodness(fit: FiniteSizeFit) -> str:
+    """What is known of the fit: "chi2 = 1.2 for 1, p = 0.27", or that nothing is."""
+    if not fit.testable:
+        return "not testable, as many sizes as coefficients"
+    if math.isnan(fit.chi2):
+        return "not tested, a size without variance"
+    return f"chi2 = {fit.chi2:.2g} for {fit.chi2_dof}, p = {fit.p_fit:.2g}"
+
+
+def _decide(j: Judgement, p_adjusted: float, surviving: float, rule: Rule) -> tuple[str, str]:
     """Choose the verdict's word and its reason."""
     if j.hypothesis.theory is None:
-        return NO_THEORY, j.obstacle
+        return NO_THEORY, j.obstacle.reason if j.obstacle else ""
     if j.obstacle:
-        return INCONCLUSIVE, j.obstacle
+        return j.obstacle
+    assumed = f"; {in_words(j.fit.corrections)}: {_goodness(j.fit)}" if rule.extrapolate else ""
     if p_adjusted < rule.alpha:
-        subject = "the limit" if j.fit.order else f"the mean at d = {j.hypothesis.stats.sizes[0]}"
-        return DISAGREE, f"{subject} differs from the theory by {_relative(j.fit.limit, j)}"
+        return _rejected(j, surviving, rule, assumed)
     width = f"{CONFIDENCE:.0%} half width {_relative(j.half_width, j, sign='')}"
     if j.half_width <= j.asked:
-        return AGREE, width
-    return INCONCLUSIVE, f"precision not reached: {width}, asked {_relative(j.asked, j, sign='')}"
+        return AGREE, width + assumed
+    if j.asked == 0:
+        return INCONCLUSIVE, "a theory of zero has no relative precision: give the half width in absolute="
+    return INCONCLUSIVE, f"precision not reached: {width}, asked {_relative(j.asked, j, sign='')}{assumed}"
+
+
+def _rejected(j: Judgement, surviving: float, rule: Rule, assumed: str) -> tuple[str, str]:
+    """Disagree, unless the rival corrections say otherwise."""
+    subject = "the limit" if rule.extrapolate else f"the mean at d = {j.hypothesis.stats.sizes[0]}"
+    differs = f"{subject} differs from the theory by {_relative(j.fit.limit, j)}"
+    if rule.rival is None or surviving < rule.alpha:
+        return DISAGREE, differs + assumed
+    return NOT_TESTABLE, f"{differs}, but not significantly with {in_words(rule.rival)}{assumed}"
 
 
 def _relative(value: float, j: Judgement, sign: str = "+") -> str:
-    """Write a difference in per cent of the theory, or as it is where the theory is next to nothing."""
+    """Write a difference in per cent of the theory, or as it is where the theory is zero or rounding."""
     scale = abs(j.hypothesis.reference)
     return f"{value / scale:{sign}.2%}" if scale > 10 * j.asked else f"{value:{sign}.1e}"

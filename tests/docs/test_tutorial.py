@@ -82,7 +82,7 @@ def command(**changed: str) -> list[str]:
     lines = page().replace("\\\n", " ").splitlines()
     shown = shlex.split(next(line for line in lines if line.startswith("simdiff run")))[1:]
     words = [word for word in shown if word.split("=")[0] not in changed]
-    return [*words, *(f"{name}={value}" for name, value in changed.items()), "max_trials=64"]
+    return [*words, *(f"{name}={value}" for name, value in changed.items()), "max_trials=512"]
 
 
 @pytest.fixture(scope="module")

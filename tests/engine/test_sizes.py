@@ -3,11 +3,15 @@
 import dataclasses
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from toy_problems import Mean
 
 from simdiff.engine import check_sizes, whole_sizes
+from simdiff.engine.sizes import DEFAULT
 from simdiff.errors import InputError
+from simdiff.validation import allocate
+from simdiff.validation.finite_size import fit_operator
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,3 +81,35 @@ def test_bad_sizes_are_named(sizes, words):
     with pytest.raises(InputError, match=words) as caught:
         check_sizes(sizes)
     assert caught.value.field == "sizes"
+
+
+def price(sizes, scatter, pilot=12, precision=0.005):
+    """Cost of the cheapest allocation that knows a limit to `precision`, and its bias by a term in 1/d^3.
+
+    `scatter`: standard deviation of a trial at d = 100, falling as 1/d; a trial costs d^3. The bias is
+    in units of the term at d = 100.
+    """
+    d = np.array(sizes, float)
+    stds, costs = scatter * 100 / d, d**3
+    trials = allocate(
+        stds[None],
+        np.array([0.9 * precision / 2.05]),  # as `sequential` plans it
+        sizes=d,
+        corrections=[(1.0, 2.0)],
+        costs=costs,
+        current=np.full(len(d), pilot),
+        most=10**6,
+    )
+    weights = fit_operator(d, trials.astype(float), (1.0, 2.0))[0]
+    assert weights @ (1 + 3 / d + 5 / d**2) == pytest.approx(1)
+    return costs @ trials, abs(weights @ (100 / d) ** 3)
+
+
+FORMER = (100, 200, 400)
+
+
+@pytest.mark.parametrize("scatter", [0.01, 0.02, 0.04])
+def test_the_default_sizes_cost_no_more_than_three_did(scatter):
+    (cost, bias), (near, less) = price(DEFAULT, scatter), price(FORMER, scatter)
+    assert cost <= 1.05 * near
+    assert bias <= 1.8 * less

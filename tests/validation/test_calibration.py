@@ -61,13 +61,18 @@ def test_the_standard_error_allows_for_stopping_when_it_is_small(tables):
         assert j.half_width > j.fit.half_width()
 
 
-def one_shot(q: float, order: int | None, repeats: int = 1500, trials: int = 24) -> float:
+def one_shot(q: float, corrections: tuple[float, ...] | None, repeats: int = 1500, trials: int = 24) -> float:
     """Rejection rate of a true theory with curvature q, without a sequential stage."""
-    rng, law, rule = np.random.default_rng(7), Law(limits=(1.0,), q=(q,), std=(0.01,)), Rule(order=order)
+    rng, law, rule = (
+        np.random.default_rng(7),
+        Law(limits=(1.0,), q=(q,), std=(0.01,)),
+        Rule(extrapolation=corrections),
+    )
     values = {d: law.draw(rng, d, repeats * trials).reshape(repeats, trials) - 1.0 for d in rule.sizes}
     p = [
         judge(
-            Hypothesis("x", size_stats({d: v[i] for d, v in values.items()}), 1.0, (1.0,) * 3), rule
+            Hypothesis("x", size_stats({d: v[i] for d, v in values.items()}), 1.0, (1.0,) * len(rule.sizes)),
+            rule,
         ).p_value
         for i in range(repeats)
     ]
@@ -76,11 +81,11 @@ def one_shot(q: float, order: int | None, repeats: int = 1500, trials: int = 24)
 
 @pytest.mark.parametrize("q", [0.0, 0.01])
 def test_curvature_does_not_spoil_the_default_order(q):
-    assert one_shot(q, order=None) <= most(0.05, 1500)
+    assert one_shot(q, None) <= most(0.05, 1500)
 
 
-def test_choosing_the_order_by_the_fit_would_spoil_it():
-    assert one_shot(0.006, order=1) > 0.15
+def test_too_few_corrections_spoil_it():
+    assert one_shot(0.006, (1.0,)) > 0.15
 
 
 def test_a_single_size_would_reject_a_correct_theory():

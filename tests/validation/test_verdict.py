@@ -2,27 +2,34 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from simdiff.errors import InputError
+from simdiff.problem import Metric
 from simdiff.validation import (
     AGREE,
+    BELOW_ROUNDING,
     DISAGREE,
+    DOES_NOT_FIT,
     INCONCLUSIVE,
+    MEANINGS,
     NO_THEORY,
+    NOT_TESTABLE,
     Rule,
     holm,
     judge,
     judge_table,
+    next_trials,
     size_stats,
 )
 from simdiff.validation.hypothesis import Hypothesis
 from simdiff.validation.verdict import limit_p_value
 
-RULE = Rule()
+RULE = Rule(extrapolation=(1, 2))
 
 
 def item(error=0.0, std=0.001, theory=2.0, trials=20, metric="x", **kw):
@@ -30,7 +37,7 @@ def item(error=0.0, std=0.001, theory=2.0, trials=20, metric="x", **kw):
     noise = np.tile([-1.0, 1.0], trials // 2)
     scale = abs(theory) if theory else 1.0
     samples = {d: scale * (error + 2.0 / d + std * noise * 100 / d) for d in RULE.sizes}
-    return Hypothesis(metric, size_stats(samples), theory, (theory or 0.0,) * 3, **kw)
+    return Hypothesis(metric, size_stats(samples), theory, (theory or 0.0,) * len(RULE.sizes), **kw)
 
 
 def words(items, rule=RULE):
@@ -49,8 +56,8 @@ def test_a_row_says_what_was_measured():
     row = verdict.table.iloc[0]
     assert row["estimate"] == pytest.approx(2.02)
     assert row["theory"] == 2.0
-    assert row["trials"] == "20+20+20"
-    assert row["sizes"] == "100+200+400"
+    assert row["trials"] == "20+20+20+20"
+    assert row["sizes"] == "80+120+240+480"
     assert row["order"] == 2
     assert row["bad"] == 0
     assert "+1.00%" in row["reason"]
@@ -72,17 +79,17 @@ def test_overall_agreement_is_three_valued():
 def test_a_single_failed_trial_rules_out_both_verdicts():
     for error in (0.0, 0.01):
         h = item(error=error)
-        stats = size_stats({100: [np.nan] + [error] * 5, 200: [0.0, 1e-3] * 3, 400: [0.0, 1e-3] * 3})
+        stats = size_stats({d: [0.0, 1e-3] * 3 for d in RULE.sizes} | {80: [np.nan] + [error] * 5})
         verdict = judge_table([Hypothesis("x", stats, h.theory, h.offsets), item()], RULE)
         assert verdict.table["verdict"].tolist() == [INCONCLUSIVE, AGREE]
         assert verdict.table["bad"].tolist() == [1, 0]
-        assert "1 of 18 trials" in verdict.table["reason"][0]
+        assert "1 of 24 trials" in verdict.table["reason"][0]
         assert verdict.agree is None
 
 
 def test_theories_that_are_not_finite_and_too_few_trials_are_inconclusive():
     assert words([item(theory=math.nan)]) == [INCONCLUSIVE]
-    lonely = Hypothesis("x", size_stats({100: [0.0], 200: [0.0, 1.0], 400: [0.0, 1.0]}), 1.0, (1.0,) * 3)
+    lonely = Hypothesis("x", size_stats({d: [0.0, 1.0] for d in RULE.sizes} | {80: [0.0]}), 1.0, (1.0,) * 4)
     assert words([lonely]) == [INCONCLUSIVE]
     assert judge_table([lonely, item()], RULE).table["p_adjusted"].isna().tolist() == [True, False]
 
@@ -92,24 +99,113 @@ def test_means_that_no_expansion_fits_support_no_verdict():
     noise = np.tile([-1e-4, 1e-4], 10)
     jump = {d: (0.05 if d == 150 else 0.0) + noise for d in sizes}
     verdict = judge_table([Hypothesis("x", size_stats(jump), 1.0, (1.0,) * 4)], Rule(sizes=sizes))
-    assert verdict.table["verdict"].tolist() == [INCONCLUSIVE]
-    assert "no expansion" in verdict.table["reason"][0]
+    assert verdict.table["verdict"].tolist() == [DOES_NOT_FIT]
+    assert "the means do not follow 1/d, 1/d^2 (chi2 = " in verdict.table["reason"][0]
+    assert verdict.agree is None
 
 
 def test_without_variance_the_limit_itself_is_compared():
     def constant(value):
-        return Hypothesis("x", size_stats({d: [value] * 12 for d in RULE.sizes}), 2.0, (2.0,) * 3)
+        return Hypothesis("x", size_stats({d: [value] * 12 for d in RULE.sizes}), 2.0, (2.0,) * 4)
 
     assert words([constant(0.0), constant(1e-7)]) == [AGREE, AGREE]
     assert words([constant(0.02)]) == [DISAGREE]
 
 
-def test_near_zero_values_need_an_absolute_width_only():
-    assert RULE.target(0.0) == 1e-4
-    assert Rule(precision=0.01).target(1e-3) == 2e-4
-    assert RULE.target(2.0) == 0.01
+@pytest.mark.parametrize("size", [1e-12, 1e-6, 1.0, 1e9])
+def test_verdicts_are_relative_whatever_the_size_of_the_values(size):
+    """What was accepted once: a value 37% off, because it was small."""
+    assert RULE.target(size) == pytest.approx(0.005 * size, rel=1e-14)
+    assert words([item(theory=size)]) == [AGREE]
+    assert words([item(theory=size, error=0.01), item(theory=size, error=0.5)]) == [DISAGREE] * 2
+
+
+def test_an_absolute_width_must_be_asked_for():
     stats = size_stats({d: np.tile([-1e-5, 1e-5], 6) for d in RULE.sizes})
-    assert words([Hypothesis("x", stats, 1e-6, (1e-6,) * 3)]) == [AGREE]
+    tiny = Hypothesis("x", stats, 1e-6, (1e-6,) * 4)
+    assert words([tiny]) == [INCONCLUSIVE]
+    allowing = Rule(absolute=1e-4)
+    assert words([tiny], allowing) == [AGREE]
+    assert "0.50% of theory or 0.0001" in str(allowing)
+    assert "of theory;" in str(RULE)
+
+
+def test_a_theory_of_zero_has_no_relative_precision():
+    stats = size_stats({d: np.tile([-1e-5, 1e-5], 6) for d in RULE.sizes})
+    zero = Hypothesis("x", stats, 0.0, (0.0,) * 4)
+    table = judge_table([zero], RULE).table
+    assert table["verdict"].tolist() == [INCONCLUSIVE]
+    assert "absolute=" in table["reason"][0]
+    assert words([zero], Rule(absolute=1e-3)) == [AGREE]
+    assert next_trials([zero], RULE) == dict.fromkeys(RULE.sizes, 12)
+
+
+def test_what_is_smaller_than_rounding_is_said_to_be():
+    noise = np.tile([-1e-14, 1e-14], 6)
+    for theory, rounding, word in [
+        (1e-14, 1e-13, BELOW_ROUNDING),
+        (1e-14, 0.0, DISAGREE),
+        (1.0, 1e-13, AGREE),
+    ]:
+        stats = size_stats({d: 3e-14 + noise / d for d in RULE.sizes})
+        table = judge_table(
+            [Hypothesis("x", stats, theory, (theory,) * 4, rounding=rounding), item()], RULE
+        ).table
+        assert table["verdict"].tolist() == [word, AGREE]
+    small = Hypothesis("x", stats, 1e-14, (1e-14,) * 4, rounding=1e-13)
+    verdict = judge_table([small, item()], RULE)
+    assert verdict.table["reason"][0] == "4.0e-14, while the arithmetic rounds at 1.0e-13"
+    assert verdict.agree is True
+
+
+def test_a_sum_that_cancels_rounds_at_its_terms():
+    assert Metric("kl", scale=1.0).rounding(1e-16) == pytest.approx(8e-16)
+    assert Metric("train", scale=1.0, power=2).rounding(1e-7) == pytest.approx(8e-14)
+    assert Metric("test").rounding(1e-7) == 0.0
+
+
+def bent(error, exponent, sizes=(80, 120, 240, 480), std=0.003):
+    noise = np.tile([-1.0, 1.0], 12)
+    samples = {d: error + 0.1 * (d / 100) ** -exponent + std * noise * 100 / d for d in sizes}
+    return Hypothesis("x", size_stats(samples), 1.0, (1.0,) * len(sizes))
+
+
+def test_a_rejection_must_survive_other_corrections_where_they_are_only_supposed():
+    supposed, stated = Rule(), Rule(extrapolation=(1, 2))
+    right = bent(0.0, 2 / 3)
+    assert words([right], stated) == [DISAGREE]
+    table = judge_table([right], supposed).table
+    assert table["verdict"].tolist() == [NOT_TESTABLE]
+    assert "but not significantly with d^(-2/3), d^(-4/3); 1/d, 1/d^2: chi2 =" in table["reason"][0]
+    assert judge_table([right], supposed).agree is None
+    assert words([right], Rule(extrapolation=("2/3", "4/3"))) == [AGREE]
+    assert words([bent(0.1, 2 / 3)], supposed) == [DISAGREE]
+
+
+def test_as_many_sizes_as_coefficients_are_said_to_test_nothing():
+    three = Rule(sizes=(100, 200, 400))
+    table = judge_table([bent(0.0, 1.0, three.sizes)], three).table
+    assert table["verdict"].tolist() == [AGREE]
+    assert "1/d, 1/d^2: not testable, as many sizes as coefficients" in table["reason"][0]
+    assert "not testable: 3 sizes for as many coefficients" in str(three)
+    assert np.isnan(table["chi2"][0])
+    assert table["chi2_dof"][0] == 0
+
+
+def test_the_table_has_the_goodness_of_fit_and_the_nested_models():
+    verdict = judge_table([item()], RULE)
+    row = verdict.table.iloc[0]
+    assert (row["corrections"], row["chi2_dof"]) == ("1/d, 1/d^2", 1)
+    assert 0.5 < row["p_fit"] <= 1
+    assert f"1/d, 1/d^2: chi2 = {row['chi2']:.2g} for 1, p = {row['p_fit']:.2g}" in row["reason"]
+    assert verdict.models["corrections"].tolist() == ["none", "1/d", "1/d, 1/d^2"]
+    assert verdict.models["estimate"].iloc[-1] == row["estimate"]
+
+
+def test_every_status_has_a_meaning_and_stands_in_the_readme():
+    table = (Path(__file__).parents[2] / "README.md").read_text()
+    for status, meaning in MEANINGS.items():
+        assert f"| {status} | {meaning} |" in table
 
 
 def test_holm_by_hand():
@@ -125,7 +221,7 @@ def test_holm_counts_what_could_not_be_tested():
 
 
 def test_the_family_is_all_points_and_times():
-    borderline = item(error=0.0014, std=0.0035, trials=60)
+    borderline = item(error=0.0014, std=0.0075, trials=60)
     alone = judge(borderline, RULE).p_value
     assert 0.005 < alone < 0.05
     assert words([borderline]) == [DISAGREE]
@@ -134,7 +230,7 @@ def test_the_family_is_all_points_and_times():
     assert table["p_adjusted"][0] == pytest.approx(min(21 * alone, 1.0))
     assert table["verdict"][0] == AGREE
     assert "time" in table
-    assert words(family, Rule(correction="none"))[0] == DISAGREE
+    assert words(family, Rule(correction="none", extrapolation=(1, 2)))[0] == DISAGREE
 
 
 def test_metrics_without_theory_do_not_dilute_the_family():
@@ -165,12 +261,12 @@ def test_the_rule_is_stored_as_plain_values():
         ("alpha", 1.0),
         ("sizes", (100,)),
         ("sizes", (100, 100)),
-        ("order", 3),
+        ("extrapolation", (1, 2, 3, 4)),
         ("min_trials", 1),
         ("max_trials", 5),
         ("batch", 0),
         ("budget", -1.0),
-        ("tiny", 0.0),
+        ("absolute", -1.0),
         ("correction", "holmes"),
     ],
 )
@@ -181,8 +277,8 @@ def test_bad_rules_name_the_field(field, value):
 
 def test_tables_keep_their_columns_when_empty_of_results():
     rows = judge_table(
-        [Hypothesis("x", size_stats({d: [] for d in RULE.sizes}), 1.0, (1.0,) * 3)], RULE
+        [Hypothesis("x", size_stats({d: [] for d in RULE.sizes}), 1.0, (1.0,) * 4)], RULE
     ).table
     assert isinstance(rows, pd.DataFrame)
     assert rows["verdict"].tolist() == [INCONCLUSIVE]
-    assert rows["trials"].tolist() == ["0+0+0"]
+    assert rows["trials"].tolist() == ["0+0+0+0"]

@@ -14,13 +14,14 @@ import numpy as np
 import pandas as pd
 
 from simdiff.errors import InputError, check_choice
+from simdiff.validation import DISAGREE, INCONCLUSIVE, UNDECIDED
 
-AGREE, DISAGREE, INCONCLUSIVE, NO_THEORY = "agree", "disagree", "inconclusive", "no theory"
-VERDICTS = (AGREE, DISAGREE, INCONCLUSIVE, NO_THEORY)
+__all__ = ["DISAGREE", "INCONCLUSIVE", "UNDECIDED"]
 
 RESULTS = frozenset(
     {"point", "problem", "metric", "theory", "estimate", "stderr", "p_value", "p_adjusted", "verdict"}
-    | {"reason", "order", "chi2", "trials", "sizes", "bad", "d", "mean", "time"}
+    | {"reason", "order", "corrections", "chi2", "chi2_dof", "p_fit", "known"}
+    | {"trials", "sizes", "bad", "d", "mean", "time"}
 )
 """Columns that are results or bookkeeping; every other column is a parameter."""
 

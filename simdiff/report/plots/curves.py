@@ -143,7 +143,7 @@ def _draw_points(ax: Axes, rows: pd.DataFrame, one: Series, scale: Scale, x: str
     where, height = scale.place(rows[x]), columns.numbers(rows["estimate"])
     error = np.nan_to_num(columns.numbers(rows["stderr"]), nan=0.0, posinf=0.0)
     verdict = rows["verdict"].to_numpy(dtype=object)
-    finite, hollow = np.isfinite(height), verdict == columns.INCONCLUSIVE
+    finite, hollow = np.isfinite(height), np.isin(verdict, columns.UNDECIDED)
     for part, face, tag in (
         (finite & ~hollow, one.colour, "points"),
         (finite & hollow, "white", "inconclusive"),

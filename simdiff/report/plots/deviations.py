@@ -81,7 +81,7 @@ def _draw(ax: Axes, rows: pd.DataFrame, y: np.ndarray, error: np.ndarray | None,
     bars = np.zeros(len(rows)) if error is None else np.nan_to_num(error, posinf=0.0)
     for name, (colour, marker, shift) in _looks(rows).items():
         for hollow in (False, True):
-            part = np.isfinite(y) & (metric == name) & ((verdict == columns.INCONCLUSIVE) == hollow)
+            part = np.isfinite(y) & (metric == name) & (np.isin(verdict, columns.UNDECIDED) == hollow)
             if part.any():
                 face = "white" if hollow else colour
                 style.points_with_bars(ax, x[part] + shift, y[part], bars[part], colour, marker, face=face)

@@ -17,6 +17,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from simdiff.errors import check_choice
 from simdiff.report.plots import columns, style
 from simdiff.report.plots.labels import NO_NAMES, Names, key_text, metric_name
+from simdiff.validation.corrections import Corrections, evaluate, from_words
 
 DATA, FIT, THEORY = style.PALETTE[0], style.PALETTE[0], "#222222"
 
@@ -64,9 +65,11 @@ def worst_point(summary: pd.DataFrame) -> str:
     return str(summary["point"].iloc[int(size.argmax())])
 
 
-def fitted(d: np.ndarray, mean: np.ndarray, error: np.ndarray, limit: float, order: int) -> np.ndarray:
-    """Coefficients (order,) of 1/d, 1/d^2 in mean(d) = limit + c1/d + ..., weighted; inputs (sizes,)."""
-    powers = (1.0 / d)[:, None] ** np.arange(1, min(order, d.size) + 1)
+def fitted(
+    d: np.ndarray, mean: np.ndarray, error: np.ndarray, limit: float, terms: Corrections
+) -> np.ndarray:
+    """Coefficients (terms,) of the corrections in mean(d) = limit + ..., weighted; inputs (sizes,)."""
+    powers = evaluate(terms, d)
     weight = 1.0 / np.where(error > 0, error, error[error > 0].min(initial=1.0))
     return np.linalg.lstsq(powers * weight[:, None], (mean - limit) * weight, rcond=None)[0]
 
@@ -81,8 +84,8 @@ def _draw_panel(ax: Axes, means: pd.DataFrame, row: pd.Series, precision: float 
     if d.size:
         style.points_with_bars(ax, 1 / d, mean, error, DATA, "o")
     if d.size and math.isfinite(limit):
-        order = columns.numbers([row["order"]])[0]
-        _draw_fit(ax, d, fitted(d, mean, error, limit, int(order) if math.isfinite(order) else 1), limit)
+        terms = _terms(row)[: d.size]
+        _draw_fit(ax, d, fitted(d, mean, error, limit, terms), limit, terms)
     if math.isfinite(limit):
         bar = np.nan_to_num(np.array([stderr]), posinf=0.0)
         style.points_with_bars(ax, np.zeros(1), np.array([limit]), bar, DATA, "D", face="white", gid="limit")
@@ -95,10 +98,18 @@ def _draw_panel(ax: Axes, means: pd.DataFrame, row: pd.Series, precision: float 
     ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
 
 
-def _draw_fit(ax: Axes, d: np.ndarray, slopes: np.ndarray, limit: float) -> None:
-    """Draw limit + c1/d + c2/d^2 from 1/d = 0 to the smallest size."""
+def _terms(row: pd.Series) -> Corrections:
+    """The corrections that were fitted; tables of former versions have the number of powers of 1/d only."""
+    if isinstance(row.get("corrections"), str):
+        return from_words(row["corrections"])
+    order = columns.numbers([row["order"]])[0]
+    return (1.0, 2.0)[: int(order) if math.isfinite(order) else 1]
+
+
+def _draw_fit(ax: Axes, d: np.ndarray, slopes: np.ndarray, limit: float, terms: Corrections) -> None:
+    """Draw the limit with its corrections from 1/d = 0 to the smallest size."""
     grid = np.linspace(0, 1 / d.min(), 101)
-    height = limit + grid[:, None] ** np.arange(1, slopes.size + 1) @ slopes
+    height = np.append(limit, limit + evaluate(terms, 1 / grid[1:]) @ slopes)
     ax.plot(grid, height, color=FIT, gid="fit", zorder=2)
 
 

@@ -24,7 +24,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from simdiff.report.plots.columns import DISAGREE, INCONCLUSIVE
+from simdiff.report.plots.columns import DISAGREE, UNDECIDED
 
 COLUMN, PAGE = 3.4, 7.0
 """Widths in inches: one column of a two-column paper, and the page between its margins."""
@@ -168,7 +168,7 @@ def verdict_handles(kinds: set[str]) -> list[Line2D]:
     handles = []
     if DISAGREE in kinds:
         handles.append(Line2D([], [], **{**RING_LOOK, "markersize": 8}, label="disagrees"))
-    if INCONCLUSIVE in kinds:
+    if kinds & {*UNDECIDED}:
         look: dict[str, Any] = {"color": GREY, "markerfacecolor": "white", "marker": "o", "linestyle": "none"}
         handles.append(Line2D([], [], **look, label="inconclusive"))
     return handles

@@ -23,8 +23,8 @@ def tables():
 def test_fitted_recovers_the_coefficients():
     d = np.array([50.0, 100, 200, 400])
     mean = 2.0 + 3.0 / d - 40.0 / d**2
-    np.testing.assert_allclose(fitted(d, mean, np.full(4, 0.01), 2.0, 2), [3.0, -40.0], rtol=1e-9)
-    assert abs(fitted(d, mean, np.full(4, 0.01), 2.0, 1)[0] - 3.0) > 0.1
+    np.testing.assert_allclose(fitted(d, mean, np.full(4, 0.01), 2.0, (1.0, 2.0)), [3.0, -40.0], rtol=1e-9)
+    assert abs(fitted(d, mean, np.full(4, 0.01), 2.0, (1.0,))[0] - 3.0) > 0.1
 
 
 def test_worst_point_is_drawn_with_its_fit_limit_and_theory(tables, tmp_path):
