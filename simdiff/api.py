@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from simdiff import engine
+from simdiff.engine.sizes import Sizes
 from simdiff.errors import InputError, check_integer
 from simdiff.parts.jax_settings import with_pinned_settings
 from simdiff.problem import Metric, Problem, flatten
@@ -66,7 +67,7 @@ def simulate(
 def validate(
     problem: Problem,
     theory: TheorySpec = None,
-    sizes: Sequence[int] | None = None,
+    sizes: Sizes | None = None,
     precision: float = 0.005,
     alpha: float = 0.05,
     seed: int = 0,
@@ -115,7 +116,7 @@ def validate(
 def make_study(
     problem: Problem,
     theory: TheorySpec,
-    sizes: Sequence[int] | None,
+    sizes: Sizes | None,
     precision: float,
     alpha: float,
     seed: int,
@@ -135,7 +136,10 @@ def make_study(
     rounded = engine.whole_sizes(problem, sizes)
     if len(set(rounded)) < len(rounded):
         raise InputError(
-            "sizes", list(sizes or ()), "sizes farther apart", f"they become {rounded} for whole n and p"
+            "sizes",
+            [] if sizes is None else list(sizes),
+            "sizes farther apart",
+            f"they become {rounded} for whole n and p",
         )
     pilot = min(12, check_integer("max_trials", max_trials, least=4))
     rule = Rule(

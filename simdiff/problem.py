@@ -13,13 +13,19 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import enum
+import functools
 import hashlib
 import json
 import math
+import pathlib
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
+
+from simdiff.errors import InputError
+from simdiff.fingerprint import fingerprints
 
 Inputs = Any
 """A pytree of arrays: what may differ between problems that share one compiled program."""
@@ -154,15 +160,33 @@ class Problem(abc.ABC):
         return describe(self)
 
     def digest(self) -> str:
-        """16 hex digits that identify the problem: part of every trial's key and of its row.
+        """16 hex digits that identify the problem: part of every trial's row.
 
-        They come from the class, its module where that is not simdiff's own, and the field values; not
-        from the code of `trial`: rename the class, or use another folder, when that changes.
+        They come from the class, its module where that is not simdiff's own, the field values, and the
+        user's own code in it: that of `trial`, `kernel` and what these use, and functions in fields.
+        A class or function with an attribute `version` is identified by that in place of its code.
         """
-        module = type(self).__module__
-        own = module.split(".")[0] == "simdiff"
-        text = ("" if own else module) + json.dumps(self.describe(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        code = self.code()
+        return _digits(self._text() + (json.dumps(code, sort_keys=True) if code else ""))
+
+    def stream(self) -> str:
+        """16 hex digits that are part of every trial's key: from class, module and fields, but not from code.
+
+        So an edit that changes no number indeed changes none.
+        """
+        return _digits(self._text())
+
+    def code(self) -> dict[str, str]:
+        """{part of the problem: digits of its code} where that is the user's own; see `fingerprint`."""
+        return fingerprints(self, ("trial", "kernel", "times"))
+
+    def _text(self) -> str:
+        own = type(self).__module__.split(".")[0] == "simdiff"
+        return ("" if own else type(self).__module__) + json.dumps(self.describe(), sort_keys=True)
+
+
+def _digits(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,22 +202,98 @@ class PlainKernel(Kernel):
 
 
 def describe(value: Any) -> Any:
-    """Dataclasses as {"type": name, **fields}, tuples as lists, infinities as strings: JSON-ready."""
+    """Dataclasses as {"type": name, **fields}, tuples as lists, infinities as strings: JSON-ready.
+
+    A field that is called `type` itself is described as "field type". Functions and classes are described by
+    name, members of enumerations and paths likewise, arrays by their numbers, or by type, shape and a digest
+    where they are long, and objects of other kinds by their attributes.
+    """
     custom = getattr(value, "description", None)
-    if custom is not None and not isinstance(value, type):
+    if callable(custom) and not isinstance(value, type):
         return custom()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: describe(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"type": type(value).__name__, **fields}
-    if isinstance(value, (tuple, list)):
-        return [describe(v) for v in value]
-    if isinstance(value, np.generic):
-        return describe(value.item())
-    if isinstance(value, float) and math.isinf(value):
-        return "inf" if value > 0 else "-inf"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return int(value)
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        return _object(value, fields)
+    return _described(value)
+
+
+def _object(value: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
+    named = {"field type" if name == "type" else name: describe(field) for name, field in fields.items()}
+    return {"type": type(value).__name__, **named}
+
+
+@functools.singledispatch
+def _described(value: Any) -> Any:
+    """Of a function or class its name; of an array its numbers; of another object its attributes."""
+    if callable(value) and hasattr(value, "__qualname__"):
+        return f"{value.__module__}:{value.__qualname__}"
+    if hasattr(value, "__array__"):
+        return _described(np.asarray(value))
+    if not hasattr(value, "__dict__"):
+        allowed = "numbers, texts, lists, mappings, arrays, functions, dataclasses"
+        raise InputError("problem", value, allowed, "give its class a method description()")
+    return _object(value, {name: v for name, v in vars(value).items() if name[0] != "_"})
+
+
+@_described.register(type(None) | bool | int | str)
+def _(value: Any) -> Any:
     return value
+
+
+@_described.register
+def _(value: float) -> Any:
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    return int(value) if value.is_integer() and abs(value) < 1e15 else value
+
+
+@_described.register(tuple | list)
+def _(value: Any) -> Any:
+    return [describe(v) for v in value]
+
+
+@_described.register(set | frozenset)
+def _(value: Any) -> Any:
+    return sorted((describe(v) for v in value), key=repr)
+
+
+@_described.register
+def _(value: Mapping) -> Any:
+    if all(isinstance(name, str) for name in value):
+        return {name: describe(v) for name, v in value.items()}
+    return [[describe(name), describe(v)] for name, v in value.items()]
+
+
+@_described.register
+def _(value: np.generic) -> Any:
+    return describe(value.item())
+
+
+@_described.register
+def _(value: np.ndarray) -> Any:
+    if value.size <= _SHORT:
+        return describe(value.tolist())
+    content = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:16]
+    return f"{value.dtype} {value.shape} {content}"
+
+
+@_described.register
+def _(value: enum.Enum) -> Any:
+    return f"{type(value).__name__}.{value.name}"
+
+
+@_described.register(enum.IntEnum | enum.StrEnum)
+def _(value: Any) -> Any:
+    return value.value  # what JSON makes of it
+
+
+@_described.register(pathlib.PurePath | complex | bytes)
+def _(value: Any) -> str:
+    return str(value)
+
+
+_SHORT = 64
+"""Numbers of an array that is described by all of them."""
 
 
 def flatten(description: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from simdiff import theory
 from simdiff.api import make_study
+from simdiff.cli.changed_code import changed_problems, description, theory_notes
 from simdiff.cli.progress import RunProgress, compile_ahead
 from simdiff.engine import spread_over_cores, use_devices
 from simdiff.engine.program_cache import use_cache
@@ -80,7 +81,8 @@ def prepare(plan: Plan, *, here: bool = True) -> tuple[dict[int, Study], RunFold
     studies = _studies(plan, here=here)
     check_figures(plan.setting("figure"), list(studies.values()))
     folder = RunFolder(str(plan.setting("out")))
-    folder.trials()  # a damaged file shows now, not after an hour
+    for line in changed_problems(studies.values(), folder):  # a damaged file shows now, not after an hour
+        print(line, file=sys.stderr)
     folder.save_config(json.dumps({"command": plan.command, "axes": plan.axes, **plan.base}, indent=1))
     for rule in dict.fromkeys(study.rule for study in studies.values()):
         folder.save_rule(rule.describe(), [study.point for study in studies.values() if study.rule == rule])
@@ -175,7 +177,7 @@ def _studies(plan: Plan, *, here: bool = True) -> dict[int, Study]:
             config["seed"],
             config["max_trials"],
             config["dtype"],
-            {**facts, "problem": json.dumps(problem.describe(), sort_keys=True)},
+            {**facts, "problem": description(problem)},
             here=here,
             extrapolation=config["extrapolation"],
             absolute=config["absolute"],
@@ -260,6 +262,9 @@ def _scalar(value: Any) -> bool:
 def _provenance(plan: Plan, studies: Sequence[Study], folder: RunFolder) -> dict[str, Any]:
     rows = pd.concat([stored_rows(folder, study) for study in studies], ignore_index=True)
     notes = sorted({note for study in studies for note in study.problem.notes()})
+    notes += changed_problems(studies, folder)
+    theory_name = plan.setting("theory") or studies[0].problem.default_theory
+    notes += theory_notes(studies[0], str(theory_name), folder)
     single = {not study.rule.extrapolate for study in studies}
     if single == {True, False}:
         notes.append("points whose data have one size are compared with theory at that size (order 0)")

@@ -16,7 +16,7 @@ from simdiff.problem import Problem
 @with_pinned_settings
 def trial_keys(problem: Problem, d: int, seed: int, trials: Sequence[int]) -> Array:
     """One key for each trial index."""
-    digest = int(problem.digest(), 16)
+    digest = int(problem.stream(), 16)
     key = jax.random.key(check_seed(seed), impl="threefry2x32")
     words = np.array([digest >> 32, digest & 0xFFFFFFFF, d], np.uint32)
     return _fold(key, words, np.array(trials, np.uint32))

@@ -9,6 +9,8 @@ import numpy as np
 from simdiff.errors import InputError, check_integer
 from simdiff.problem import Problem
 
+Sizes = Sequence[int] | np.ndarray
+
 DEFAULT = (80, 120, 240, 480)
 """One size more than the coefficients of a fit with 1/d and 1/d^2, so that the fit can be tested.
 
@@ -26,7 +28,7 @@ _WHOLE = 1e-9
 """A product this near to an integer, relatively, is one."""
 
 
-def whole_sizes(problem: Problem, sizes: Sequence[int] | None) -> tuple[int, ...]:
+def whole_sizes(problem: Problem, sizes: Sizes | None) -> tuple[int, ...]:
     """The sizes, each moved to the nearest one at which as many ratios as can be times d are integers.
 
     Where some stay fractional (0.3162 d, say), rounding moves the ratio by less than 1/(2 d), and the
@@ -39,21 +41,25 @@ def whole_sizes(problem: Problem, sizes: Sequence[int] | None) -> tuple[int, ...
     return tuple(_nearest(d, ratios) for d in check_sizes(DEFAULT if sizes is None else sizes))
 
 
-def _only(d: int, sizes: Sequence[int] | None) -> tuple[int]:
-    named = [d] if sizes is None else sizes
-    if isinstance(named, (str, int)) or not isinstance(named, Sequence) or {*named} != {d}:
+def _only(d: int, sizes: Sizes | None) -> tuple[int]:
+    if sizes is not None and (not _is_list(sizes) or {*sizes} != {d}):
         raise InputError("sizes", sizes, f"[{d}] or null", "the data have this one size")
     return (d,)
 
 
-def check_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
+def check_sizes(sizes: Sizes) -> tuple[int, ...]:
     """Distinct sizes, at least two, ascending."""
-    if isinstance(sizes, (str, int)) or not isinstance(sizes, Sequence):
+    if not _is_list(sizes):
         raise InputError("sizes", sizes, "a list of integers such as [80, 120, 240, 480]")
     whole = sorted({check_integer("sizes", d, least=2) for d in sizes})
     if len(whole) < 2:
         raise InputError("sizes", list(sizes), "two or more different sizes", "one size has no limit to fit")
     return tuple(whole)
+
+
+def _is_list(sizes: object) -> bool:
+    listed = isinstance(sizes, Sequence) and not isinstance(sizes, (str, bytes))
+    return listed or (isinstance(sizes, np.ndarray) and sizes.ndim == 1)
 
 
 def _nearest(d: int, ratios: np.ndarray) -> int:

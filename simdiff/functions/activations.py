@@ -7,7 +7,9 @@ their digits.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -17,8 +19,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from simdiff.errors import InputError, check_choice
+from simdiff.fingerprint import fingerprint, known, values_fingerprint
 from simdiff.parts.import_paths import is_path, load_object
-from simdiff.parts.jax_settings import with_pinned_settings
+from simdiff.parts.jax_settings import pinned, with_pinned_settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +36,35 @@ class Activation:
         """The name: what the constructor takes."""
         return self.name
 
+    def code_fingerprint(self) -> str:
+        """Digits of a user's function, by its values; "" for one of a library."""
+        return self._digits
+
+    @functools.cached_property
+    def _digits(self) -> str:
+        if known(self.fn):
+            return ""
+        if getattr(self.fn, "version", None) is not None:
+            return fingerprint(self.fn)
+        with pinned():
+            return values_fingerprint(_values(self.fn, _EXAMINED))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Activation:
+        return self  # functions are not copied
+
+    def __reduce__(self) -> tuple[Callable, tuple]:
+        """By name where that leads to the function, as compiled functions of JAX cannot be pickled."""
+        if _BUILT_IN.get(self.name) is self.fn:
+            return activation, (self.name,)
+        with contextlib.suppress(InputError):
+            if is_path(self.name) and load_object("activation", self.name) is self.fn:
+                return _by_path, (self.name, self.kinks)
+        return Activation, (self.name, self.fn, self.kinks)
+
+
+def _by_path(path: str, kinks: tuple[float, ...]) -> Activation:
+    return Activation(path, load_object("activation", path), kinks)
+
 
 _BUILT_IN: dict[str, Callable] = {
     "tanh": jnp.tanh,
@@ -44,6 +76,10 @@ _BUILT_IN: dict[str, Callable] = {
     "hard_tanh": lambda x: jnp.clip(x, -1.0, 1.0),
     "identity": lambda x: jnp.asarray(x),
 }
+_EXAMINED = np.concatenate(
+    [np.linspace(-8, 8, 513) + 1e-3 / math.pi, *np.outer([-1, 1], 10.0 ** np.arange(1, 7))]
+)
+"""Where the values of a user's function tell it from another."""
 _KINKS = {"relu": (0.0,), "sign": (0.0,), "hard_tanh": (-1.0, 1.0)}
 
 

@@ -121,6 +121,13 @@ class RunFolder:
         files.write_text(path, text)
         return path
 
+    def read_text(self, name: str) -> str:
+        """Read a text file of the run; "" if there is none."""
+        try:
+            return (self.path / _checked(name)).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
+
     def write_figure_path(self, name: str) -> Path:
         """Where to write the figure file `name`; wrap the writing in `replacing` to make it one step."""
         return self._own(name, "figures")

@@ -70,7 +70,7 @@ class Study:
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Columns added to every row: versions, commit."""
 
-    @property
+    @functools.cached_property
     def point(self) -> str:
         """The problem's digest, with the arithmetic where one was asked for."""
         suffix = "" if self.dtype == "auto" else f"-{self.dtype}"

@@ -73,7 +73,7 @@ def plan(*words, multirun=False):
 
 def test_a_run_leaves_configuration_trials_tables_report_and_figures(swept):
     names = {str(path.relative_to(swept)) for path in swept.rglob("*") if path.is_file()}
-    expected = {"config.yaml", "report.md", "simdiff.json"}
+    expected = {"config.yaml", "report.md", "simdiff.json", "theories.json"}
     expected |= {f"{table}.{kind}" for table in ("summary", "finite_sizes") for kind in ("csv", "parquet")}
     figures = ("curves", "deviations", "finite_sizes")
     expected |= {f"figures/{figure}.{kind}" for figure in figures for kind in ("png", "pdf")}
@@ -103,6 +103,7 @@ def test_every_trial_is_a_row_with_its_origin(swept):
     assert not rows.duplicated(["point", "d", "seed", "trial"]).any()
     row = rows.iloc[0]
     described = json.loads(row["problem"])
+    assert [*described.pop("digits of the user's code")] == ["Mean"]
     assert described == {"type": "Mean", "level": described["level"], "slope": 3, "spread": 0.05}
     assert {"jax", "simdiff", "python"} <= set(json.loads(row["versions"]))
     assert row["platform"] in ("cpu", "gpu", "cuda")

@@ -23,6 +23,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from simdiff.errors import InputError, check_choice, check_integer, check_number
+from simdiff.fingerprint import fingerprint
 from simdiff.models.ensemble.score_model import TARGETS, Coordinates, Evaluate, ModelCost, ScoreModel, Span
 from simdiff.parts.import_paths import is_path, load_object
 from simdiff.parts.registry import register
@@ -258,6 +259,10 @@ class FunctionFeatures(FeatureLibrary):
         name = function if isinstance(function, str) else f"{function.__module__}:{function.__qualname__}"
         kind = type(self).__name__
         return {"type": kind, "function": name, "number": self.number, "target": self.target}
+
+    def code_fingerprint(self) -> str:
+        """Digits of the function's code."""
+        return fingerprint(_function(self.function))
 
     @property
     def grain(self) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -222,10 +223,11 @@ class DenoisingScoreMatching(Problem):
 def check_draws(m: Any) -> float:
     """The number m as an int >= 1 or math.inf."""
     allowed = "an integer >= 1 or math.inf"
-    if isinstance(m, bool) or not isinstance(m, (int, float)) or math.isnan(m) or m < 1:
+    if isinstance(m, bool) or not isinstance(m, numbers.Real) or math.isnan(m) or m < 1:
         raise InputError("m", m, allowed, "m counts the noise draws of each sample")
     if math.isinf(m):
         return math.inf
-    if m != int(m):
+    whole = int(float(m))
+    if m != whole:
         raise InputError("m", m, allowed)
-    return int(m)
+    return whole
