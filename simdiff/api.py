@@ -59,8 +59,9 @@ def simulate(
     d = (200 if only is None else only) if d is None else check_integer("d", d, least=1)
     if only is not None and d != only:
         raise InputError("d", d, f"{only}", "the data have this one size")
-    check_integer("trials", trials, least=1)
-    frames = engine.run_trials(problem, d, engine.check_seed(seed), range(trials), dtype)
+    count = check_integer("trials", trials, least=1)
+    engine.check_memory(problem, d, field="d")
+    frames = engine.run_trials(problem, d, engine.check_seed(seed), range(count), dtype)
     return pd.concat(frames, ignore_index=True)
 
 

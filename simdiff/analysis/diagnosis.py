@@ -32,6 +32,7 @@ import numpy as np
 import pandas as pd
 
 from simdiff.data import DataLaw, Sampler
+from simdiff.engine.devices import check_bytes
 from simdiff.errors import check_integer, check_type
 from simdiff.functions.activations import Activation
 from simdiff.functions.hermite import hermite_moments
@@ -41,6 +42,9 @@ from simdiff.problems import DenoisingScoreMatching
 from simdiff.theory.numerics.quadrature import Constants, constants
 
 REPEATS = 8
+
+ENTRIES = 64
+"""Numbers in memory at once, in units of d^2, or fewer: samples, noise, features and their products."""
 
 TOLERANCE = 0.03
 """A deviation above this is a warning. Measured at d = 400, t = 0.1 with tanh and ReLU features: rows are
@@ -102,8 +106,8 @@ def diagnose(problem: DenoisingScoreMatching, d: int = 400, seed: int = 0) -> Di
     """
     check_type("problem", problem, DenoisingScoreMatching)
     _activation(problem)
-    check_integer("d", d, least=40)
-    check_integer("seed", seed, least=0)
+    d, seed = check_integer("d", d, least=40), check_integer("seed", seed, least=0)
+    check_bytes("d", d, ENTRIES * 8 * d**2)
     full, quarter = (_deviations(problem, size, seed) for size in (d, d // 4))
     columns = {"deviation": "quarter", "deviation_stderr": "quarter_stderr"}
     table = full.join(quarter[list(columns)].rename(columns=columns)).reset_index()

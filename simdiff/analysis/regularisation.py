@@ -38,7 +38,7 @@ def regularisation_path(
     """
     check_type("problem", problem, LinearSampling)
     checked = _check_ridges(ridges)
-    check_integer("d", d, least=1)
+    d = check_integer("d", d, least=1)
     engine.check_memory(problem, d)
     kernel, inputs = problem.kernel(d)
     values = jax.tree.map(jnp.asarray, inputs | {"ridges": np.asarray(checked)})

@@ -47,7 +47,7 @@ def feature_eigenvalues(
         InputError: another problem, or a bad size, number of trials or seed.
     """
     check_type("problem", problem, DenoisingScoreMatching)
-    check_integer("d", d, least=1)
+    d = check_integer("d", d, least=1)
     engine.check_memory(problem, d, split=False)
     trial, inputs = problem.trial_program(d, "float64")
     values = jax.tree.map(jnp.asarray, inputs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 import sys
 from collections.abc import Collection, Mapping, Sequence
@@ -17,9 +18,9 @@ from simdiff import theory
 from simdiff.api import make_study
 from simdiff.cli.changed_code import changed_problems, description, theory_notes
 from simdiff.cli.progress import RunProgress, compile_ahead
-from simdiff.engine import spread_over_cores, use_devices
+from simdiff.engine import check_platform, memory_notes, spread_over_cores, use_devices
 from simdiff.engine.program_cache import use_cache
-from simdiff.errors import InputError
+from simdiff.errors import InputError, check_integer
 from simdiff.functions import activation_names
 from simdiff.parts import registry
 from simdiff.parts.build import KINDS, build_problem
@@ -55,6 +56,16 @@ class Plan:
     def only(self, numbers: Sequence[int]) -> Plan:
         """The same with a part of the points."""
         return dataclasses.replace(self, points=[self.points[number] for number in numbers])
+
+
+def settle() -> None:
+    """Decide what devices JAX sees, before anything is computed.
+
+    Raises:
+        InputError: it sees none.
+    """
+    spread_over_cores()
+    check_platform()
 
 
 def run(plan: Plan) -> None:
@@ -164,6 +175,10 @@ def _studies(plan: Plan, *, here: bool = True) -> dict[int, Study]:
     for name in ("out", "name"):
         if plan.setting(name) in (None, ""):
             raise InputError(name, plan.setting(name), "a text that is not empty")
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", str(plan.setting("out"))):
+        raise InputError("out", plan.setting("out"), "a folder of this machine", "it looks like an address")
+    if plan.setting("devices") is not None:
+        check_integer("devices", plan.setting("devices"), least=1)
     facts = {"versions": versions_text(), "commit": commit(), "settings": settings_text()}
     studies: dict[str, tuple[int, Study]] = {}
     for number, config in enumerate(plan.points):
@@ -265,6 +280,7 @@ def _provenance(plan: Plan, studies: Sequence[Study], folder: RunFolder) -> dict
     notes += changed_problems(studies, folder)
     theory_name = plan.setting("theory") or studies[0].problem.default_theory
     notes += theory_notes(studies[0], str(theory_name), folder)
+    notes += memory_notes()
     single = {not study.rule.extrapolate for study in studies}
     if single == {True, False}:
         notes.append("points whose data have one size are compared with theory at that size (order 0)")

@@ -5,6 +5,7 @@ Everything that a word can name is known here, so that a wrong one is answered b
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -52,7 +54,7 @@ def make_plan(overrides: Sequence[str], multirun: bool, command: str) -> Plan:
     _check_arguments(parsed, own)
     fixed, swept = _split(parsed, multirun, own)
     _offer_parts()
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+    with _own_hydra(), initialize_config_dir(str(CONFIGS), version_base="1.3"):
         base = _compose(fixed, own)
         prepared = {str(key): _words(str(key), values) for key, values in (base.sweep or {}).items()}
         axes = {key: values for key, values in prepared.items() if key not in named} | swept
@@ -63,6 +65,17 @@ def make_plan(overrides: Sequence[str], multirun: bool, command: str) -> Plan:
         points = list(_points(base, fixed, axes, own))
     chosen = {*named, *axes, *_experiment_keys(named.get("experiment"))}
     return Plan(command, _used(_plain(base), own, chosen), axes, [_used(p, own, chosen) for p in points])
+
+
+@contextlib.contextmanager
+def _own_hydra() -> Iterator[None]:
+    """Hydra has one state for a process: that of a program which calls this one is put back afterwards."""
+    before = GlobalHydra.instance().hydra
+    GlobalHydra.instance().hydra = None
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = before
 
 
 def _offer_parts() -> None:
@@ -87,11 +100,23 @@ def _parse(overrides: Sequence[str]) -> list[Override]:
     for text in overrides:
         if "=" not in text or text.startswith("~"):
             raise InputError("command line", text, "overrides of the form name=value")
-        try:
-            found.append(parser.parse_override(text))
-        except HydraException as error:
-            raise InputError("command line", text, "name=value", _first_line(error)) from None
+        found.append(_parsed(parser, text))
     return found
+
+
+def _parsed(parser: OverridesParser, text: str) -> Override:
+    """One override; what names a file or a text may have any characters without being quoted."""
+    key, _, value = text.partition("=")
+    try:
+        return parser.parse_override(text)
+    except HydraException as error:
+        if key.lstrip("+") in _TEXTS and not {*"'\""} & {*value}:
+            return parser.parse_override(f"{key}='{value}'")
+        hint = f"quote a value with special characters twice, as in '{key}=\"{value}\"'; {_first_line(error)}"
+        raise InputError("command line", text, "name=value", hint) from None
+
+
+_TEXTS = ("out", "name", "compilation_cache", "data.path")
 
 
 def _key(override: Override) -> str:
@@ -163,10 +188,14 @@ def _set(config: DictConfig, override: Override, own: Mapping[str, bool]) -> Non
         raise _unknown(key, str(override.input_line), own) from None
 
 
+_OPTIONAL = ("launcher", "schedule", "experiment")
+"""Groups of which none need be chosen."""
+
+
 def _compose(overrides: Sequence[str], own: Mapping[str, bool]) -> DictConfig:
     for override in overrides:
         key, _, value = override.lstrip("+").partition("=")
-        if key in GROUPS and value != "null":
+        if key in GROUPS and (value != "null" or key not in _OPTIONAL):
             check_choice(key, value, options(key))
     try:
         return compose("config", overrides=list(overrides))

@@ -176,6 +176,7 @@ def _dispatch(argv: list[str]) -> int:
         commands.list_all({group: options(group) for group in GROUPS}, experiment_notes())
         return 0
     words = ([*arguments.overrides, *extra], arguments.multirun, shlex.join(["simdiff", *argv]))
+    commands.settle()
     plan = make_plan(*words)
     if arguments.command == "run" and plan.launcher["type"] != "basic":
         return cluster.run(plan, words)

@@ -2,7 +2,7 @@
 
 from simdiff.engine.batch_program import memory_notes
 from simdiff.engine.cores import spread_over_cores
-from simdiff.engine.devices import check_memory, use_devices
+from simdiff.engine.devices import check_memory, check_platform, use_devices
 from simdiff.engine.keys import check_seed, trial_keys
 from simdiff.engine.session import SESSION, Session
 from simdiff.engine.sizes import check_sizes, whole_sizes
@@ -14,6 +14,7 @@ __all__ = [
     "batch_size",
     "batches",
     "check_memory",
+    "check_platform",
     "check_seed",
     "check_sizes",
     "memory_notes",

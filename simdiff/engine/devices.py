@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 
 import jax
-import psutil
 import threadpoolctl
 
+from simdiff.engine.host_memory import available
 from simdiff.engine.session import SESSION, Session
 from simdiff.errors import InputError, check_integer
 from simdiff.problem import Problem
@@ -35,6 +36,16 @@ def use_devices(count: int | None, session: Session = SESSION) -> None:
     session.devices = wanted
 
 
+def check_platform() -> None:
+    """Raise `InputError` where JAX is told to use a kind of device that this machine has none of."""
+    try:
+        jax.local_devices()
+    except (RuntimeError, AssertionError) as error:
+        asked = os.environ.get("JAX_PLATFORMS", "")
+        said = " ".join(str(error).split())[:200] or "none was found"
+        raise InputError("JAX_PLATFORMS", asked, "a platform that this machine has, as cpu", said) from error
+
+
 def in_use(session: Session = SESSION) -> tuple[jax.Device, ...]:
     """The devices that trials are spread over."""
     return tuple(jax.local_devices()[: session.devices])
@@ -54,7 +65,7 @@ def free_memory(device: jax.Device | None = None, session: Session = SESSION) ->
         used = int(stats.get("bytes_in_use", 0))
         session.resident[device] = min(used, session.resident.get(device, used))
         return int(stats["bytes_limit"]) - session.resident[device]
-    return int(psutil.virtual_memory().available)
+    return available()
 
 
 def usable_memory(devices: tuple[jax.Device, ...], session: Session = SESSION) -> float:
@@ -79,7 +90,9 @@ def devices_for(problem: Problem, d: int, session: Session = SESSION) -> tuple[j
     return devices[: session.spread[key]]
 
 
-def check_memory(problem: Problem, d: int, split: bool = True, session: Session = SESSION) -> None:
+def check_memory(
+    problem: Problem, d: int, split: bool = True, session: Session = SESSION, field: str = "sizes"
+) -> None:
     """Refuse a trial that does not fit, naming the largest size that would; `split`: devices may split it.
 
     What was found to fit is not looked at again: later trials of a run must not be refused for the memory
@@ -101,7 +114,15 @@ def check_memory(problem: Problem, d: int, split: bool = True, session: Session 
     shares = f", or {_gib(least)} on each of {most} devices that split it" if least < whole else ""
     each = f" on each of {count} devices" if count > 1 else ""
     hint = f"one trial needs {_gib(whole)}{shares}, {_gib(have)} are at hand{each}"
-    raise InputError("sizes", d, largest_size(problem, d, have, most), hint)
+    raise InputError(field, d, largest_size(problem, d, have, most), hint)
+
+
+def check_bytes(field: str, d: int, needed: float) -> None:
+    """Raise `InputError` where computing something of size d takes more bytes than are at hand."""
+    have = _SHARE * free_memory()
+    if needed > have:
+        hint = f"it needs some {_gib(needed)}, {_gib(have)} are at hand"
+        raise InputError(field, d, "a smaller size", hint)
 
 
 def _gib(count: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -26,10 +27,12 @@ def load_object(field: str, path: str) -> Any:
     module_name, _, name = path.partition(":")
     allowed = "an import path package.module:name"
     try:
-        with _working_directory_importable():
-            module = importlib.import_module(module_name)
+        module = _imported(module_name)
     except ModuleNotFoundError as error:
         hint = f"no module named {error.name!r} on the Python path or in the working directory"
+        raise InputError(field, path, allowed, hint) from error
+    except SystemExit as error:
+        hint = f"importing {module_name} ends the program: put what it runs under if __name__ == '__main__'"
         raise InputError(field, path, allowed, hint) from error
     except Exception as error:
         hint = f"importing {module_name} failed: {type(error).__name__}: {error}"
@@ -39,10 +42,27 @@ def load_object(field: str, path: str) -> Any:
     return getattr(module, name)
 
 
+def _imported(name: str) -> Any:
+    """The module; what it says while it is imported is shown only if that succeeds."""
+    said = io.StringIO()
+    with _working_directory_importable(), contextlib.redirect_stderr(said):
+        module = importlib.import_module(name)
+    if said.getvalue():
+        print(said.getvalue(), end="", file=sys.stderr)
+    return module
+
+
 @contextlib.contextmanager
 def _working_directory_importable() -> Iterator[None]:
-    sys.path.insert(0, os.getcwd())
+    """Behind the standard library, which a file random.py must not hide; before other packages.
+
+    A module that goes to another directory while it is imported does not take the program along.
+    """
+    here, before = os.getcwd(), list(sys.path)
+    outside = (k for k, folder in enumerate(before) if "site-packages" in folder)
+    sys.path.insert(next(outside, len(before)), here)
     try:
         yield
     finally:
-        sys.path.remove(os.getcwd())
+        os.chdir(here)
+        sys.path[:] = before

@@ -66,12 +66,12 @@ class Optax(Trainer):
         check_choice("trainer.name", self.name, _OPTIMISERS)
         check_choice("trainer.noise", self.noise, ("fixed", "fresh"))
         check_choice("trainer.schedule", self.schedule, _SCHEDULES)
-        check_number("trainer.learning_rate", self.learning_rate, above=0)
-        check_number("trainer.ridge", self.ridge, least=0)
-        check_integer("trainer.steps", self.steps, least=1)
-        check_integer("trainer.records", self.records, least=1)
-        if self.batch is not None:
-            check_integer("trainer.batch", self.batch, least=1)
+        rate = check_number("trainer.learning_rate", self.learning_rate, above=0)
+        object.__setattr__(self, "learning_rate", rate)
+        object.__setattr__(self, "ridge", check_number("trainer.ridge", self.ridge, least=0))
+        for name in ("steps", "records", *(("batch",) if self.batch is not None else ())):
+            checked = check_integer(f"trainer.{name}", getattr(self, name), least=1)
+            object.__setattr__(self, name, checked)
         if self.noise == "fresh" and self.batch is None:
             raise InputError(
                 "trainer.batch", None, "an integer >= 1", "fresh noise each step needs a batch size"
