@@ -118,6 +118,7 @@ def _simulate(studies: Collection[Study], folder: RunFolder) -> list[Hypothesis]
     with RunProgress(list(studies)) as progress, compile_ahead(list(studies)):
         for number, study in enumerate(studies):
             items += collect(study, folder, progress.of(number))
+    folder.compact()
     return items
 
 

@@ -19,7 +19,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 
 from simdiff.errors import InputError
-from simdiff.store import files, provenance, shards, tables
+from simdiff.store import compaction, files, provenance, shards, tables
 
 MARKER = "simdiff.json"
 OUTPUTS = ("config.yaml", "report.md", "summary.csv", "summary.parquet")
@@ -90,7 +90,7 @@ class RunFolder:
         Raises:
             InputError: a file is truncated or damaged; the message says which.
         """
-        rows = self._cache.read(self._shards(point, d, seed))
+        rows = self._complete(lambda there: self._cache.read(there), point, d, seed)
         wanted = {"point": point, "d": d, "seed": seed}
         mask = np.ones(len(rows), dtype=bool)
         for name, value in wanted.items():
@@ -99,7 +99,14 @@ class RunFolder:
 
     def finished(self, point: str, d: int, seed: int) -> set[int]:
         """List the trials (indices) that are stored, whatever their status."""
-        return self._cache.trials(self._shards(point, d, seed), point, d, seed)
+        return self._complete(lambda there: self._cache.trials(there, point, d, seed), point, d, seed)
+
+    def compact(self) -> int:
+        """Leave each row once on disk, as another process may have stored the same trials meanwhile.
+
+        To be called when trials are done; returns how many rows were taken out.
+        """
+        return compaction.compact(self._trials)
 
     def points(self) -> list[str]:
         """Digests of the points that have trials, sorted."""
@@ -176,6 +183,16 @@ class RunFolder:
     def _shards(self, point: str | None, d: int | None, seed: int | None) -> list[shards.Shard]:
         points = shards.list_points(self._trials) if point is None else [point]
         return [shard for p in points for shard in shards.list_shards(self._trials / p, d, seed)]
+
+    def _complete(
+        self, read: Callable[[list[shards.Shard]], Any], point: str | None, d: int | None, seed: int | None
+    ) -> Any:
+        """What `read` finds in shards none of which goes meanwhile: its rows may have moved to others."""
+        while True:
+            there = self._shards(point, d, seed)
+            found = read(there)
+            if {shard.path for shard in there} <= {shard.path for shard in self._shards(point, d, seed)}:
+                return found
 
     def _own(self, name: str, folder: str = "") -> Path:
         """Give the path of a file to write, unless a file from before the first run has that name."""

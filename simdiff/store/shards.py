@@ -8,6 +8,7 @@ damage never passes as data. Rows that two files both hold count once: the file 
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import re
 import zlib
@@ -24,7 +25,7 @@ from simdiff.errors import InputError
 from simdiff.store import files, schema
 
 SUFFIX = ".parquet"
-_NAME = re.compile(r"d(?P<d>\d+)-s(?P<seed>-?\d+)-\d+-\d+-(?P<crc>[0-9a-f]{8})\.parquet")
+_NAME = re.compile(r"d(?P<d>\d+)-s(?P<seed>-?\d+)-(?P<first>\d+)-(?P<last>\d+)-(?P<crc>[0-9a-f]{8})\.parquet")
 _POINT = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -106,6 +107,15 @@ def list_shards(folder: Path, d: int | None = None, seed: int | None = None) -> 
     """List the shards in one point's folder by name, those named for another d or seed left out."""
     found = [_seen(entry) for entry in _entries(folder) if _wanted(entry.name, d, seed)]
     return sorted(shard for shard in found if shard is not None)
+
+
+def overlapping(shards: Iterable[Shard]) -> bool:
+    """Whether two of one point's shards may hold the same trial, by their names."""
+    found = [_NAME.fullmatch(shard.path.name) for shard in shards]
+    if not all(found):
+        return True
+    spans = sorted((m["d"], m["seed"], int(m["first"]), int(m["last"])) for m in found if m)
+    return any(a[:2] == b[:2] and b[2] <= a[3] for a, b in itertools.pairwise(spans))
 
 
 def list_points(root: Path) -> list[str]:
