@@ -26,7 +26,8 @@ from jaxtyping import Complex, Float
 from simdiff.errors import InputError
 from simdiff.parts.registry import register
 from simdiff.theory.denoising.gaussian_equivalence import ConvergenceWarning
-from simdiff.theory.linear_chain.one_point import Rule, SpectralLaw, rule
+from simdiff.theory.linear_chain.learned_mean import Training, mean_divergence, training_law
+from simdiff.theory.linear_chain.one_point import Rule, rule
 
 PerTime = Float[np.ndarray, " t"]
 Table = Complex[np.ndarray, "t k"]
@@ -53,8 +54,8 @@ class Around(NamedTuple):
 def predict(problem: Any) -> dict[str, float | PerTime]:
     """Limits of the metrics of a `LinearSampling`: floats, or arrays over `problem.times`.
 
-    For the problem that `at_size(d)` returns, means at size d up to terms of order 1/d^2; with a bias the
-    limits, for its effect is of order 1/d. Reads `psi_n`, `size`, `bias`, `data.spectrum()`, whether
+    For the problem that `at_size(d)` returns, means at size d up to terms of order 1/d^2, those of a learned
+    bias included (`learned_mean`). Reads `psi_n`, `size`, `bias`, `data.spectrum()`, whether
     divergences are asked for (`kl`), and the model's definition: `spectral_functions(x)`, `margin` and
     `singular`. A value whose accuracy cannot be vouched for is nan, with a `ConvergenceWarning`.
 
@@ -65,10 +66,9 @@ def predict(problem: Any) -> dict[str, float | PerTime]:
         raise InputError(
             "theory", "linear_sampling", "a LinearSampling problem", f"it is {type(problem).__name__}"
         )
-    size = None if problem.bias else problem.size
-    eigenvalues, weights = problem.data.spectrum()
-    law = SpectralLaw(eigenvalues, weights, float(problem.psi_n), size)
-    values = _searched(problem, law)
+    s, weights = problem.data.spectrum()
+    training = training_law(s, weights, float(problem.psi_n), problem.size, problem.bias)
+    values = None if training is None or _infinite(problem, training) else _searched(problem, training)
     if values is None:
         message = f"no reliable limit at psi_n={problem.psi_n:.6g}: it is nan"
         warnings.warn(message, ConvergenceWarning, stacklevel=2)
@@ -78,16 +78,22 @@ def predict(problem: Any) -> dict[str, float | PerTime]:
     return dict(values)
 
 
+def _infinite(problem: Any, training: Training) -> bool:
+    """Whether the mean of a divergence is infinite at this size: tr Sigma_hat^-1 with N too near d."""
+    law = training.law
+    return bool(problem.kl and problem.singular and law.size and round(law.psi_n * law.size) <= law.size + 1)
+
+
 def _names(problem: Any) -> tuple[str, ...]:
     divergences = ("kl_sampled_target", "kl_target_sampled") if problem.kl else ()
     return (*divergences, "test", "train", "covariance")
 
 
-def _searched(problem: Any, law: SpectralLaw) -> dict[str, PerTime] | None:
+def _searched(problem: Any, training: Training) -> dict[str, PerTime] | None:
     """The values by the widest contour that serves."""
     around = _first_contour(problem)
     for _ in range(TIGHTER):
-        values = _converged(problem, law, around)
+        values = _converged(problem, training, around)
         if values is not None:
             return values
         around = Around(0.25 * around.offset, 0.5 * around.width)
@@ -103,33 +109,35 @@ def _first_contour(problem: Any) -> Around:
     return Around(0.5 * margin, WIDTH)
 
 
-def _converged(problem: Any, law: SpectralLaw, around: Around) -> dict[str, PerTime] | None:
+def _converged(problem: Any, training: Training, around: Around) -> dict[str, PerTime] | None:
     """The values at which two rules agree; None if none do or F turns around zero."""
     before: dict[str, PerTime] | None = None
     for count in COUNTS:
-        values, turns = _row(problem, law, _rule(law, around, count))
+        values, turns = _row(problem, training, around, _rule(training, around, count))
         if before is not None and _distance(before, values) < ACCURACY:
             return values if turns == 0 else None
         before = values
     return None
 
 
-def _rule(law: SpectralLaw, around: Around, count: int) -> Rule:
+def _rule(training: Training, around: Around, count: int) -> Rule:
     """Nodes with weights for w = 1, s and, where that exists, 1/s."""
-    s = law.eigenvalues
+    s = training.eigenvalues
     inverse = np.divide(1.0, s, out=np.zeros_like(s), where=s > 0)
-    return rule(law, np.stack([np.ones_like(s), s, inverse]), *around, count)
+    return rule(training.law, np.stack([np.ones_like(s), s, inverse]), *around, count)
 
 
-def _row(problem: Any, law: SpectralLaw, quadrature: Rule) -> tuple[dict[str, PerTime], int]:
+def _row(
+    problem: Any, training: Training, around: Around, quadrature: Rule
+) -> tuple[dict[str, PerTime], int]:
     """All metrics by one rule, and how often F turns around zero along the contour."""
     z = quadrature.nodes
-    variance, _, residual, slope = problem.spectral_functions(z)
+    variance, gain, residual, slope = problem.spectral_functions(z)
     one, sigma, inverse = (lambda g, w=w: np.real(g @ w) for w in quadrature.weights)
-    s, weights = law.eigenvalues, law.weights
+    s, weights, of_mean = training.eigenvalues, training.law.weights, training.of_mean
     constant = one(residual)
     values = {
-        "test": constant + sigma(slope),
+        "test": constant + (1.0 + of_mean) * sigma(slope),
         "train": constant + one(z * slope),
         "covariance": one(variance**2) - 2.0 * sigma(variance) + weights @ s**2,
     }
@@ -139,6 +147,9 @@ def _row(problem: Any, law: SpectralLaw, quadrature: Rule) -> tuple[dict[str, Pe
     ratio = one(log) - weights @ np.log(s)
     values["kl_sampled_target"] = 0.5 * (inverse(variance) - 1.0 - ratio)
     values["kl_target_sampled"] = 0.5 * (sigma(1.0 / variance) - 1.0 + ratio)
+    if of_mean:
+        values["kl_sampled_target"] += 0.5 * of_mean * mean_divergence(training, gain, *around)
+        values["kl_target_sampled"] += 0.5 * of_mean * sigma(gain**2 / variance)
     return values, turns
 
 

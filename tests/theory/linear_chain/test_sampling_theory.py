@@ -10,7 +10,7 @@ import simdiff
 from simdiff.data import Gaussian, LinearManifold, PowerLaw
 from simdiff.problems.linear_chain.problem import LinearSampling
 from simdiff.sampling import DDPM, Exact, ProbabilityFlow, ReverseSDE
-from simdiff.theory.linear_chain import linear_sampling, one_point, wishart_kl
+from simdiff.theory.linear_chain import learned_mean, linear_sampling, one_point, wishart_kl
 from simdiff.trainers import GradientFlow, Ridge
 
 KLS = ("kl_sampled_target", "kl_target_sampled")
@@ -133,14 +133,14 @@ def test_simulation_at_one_size_agrees(simulated, name):
 def test_a_contour_around_a_zero_of_f_is_noticed():
     """F = (x + ridge) / (1 - ridge) vanishes at -ridge: farther left log F turns, and numbers are wrong."""
     problem = LinearSampling(psi_n=0.5, trainer=Ridge(0.01))
-    law = one_point.SpectralLaw(*problem.data.spectrum(), 0.5)
-    right, turns = linear_sampling._row(
-        problem, law, linear_sampling._rule(law, linear_sampling.Around(0.005, 0.75), 256)
-    )
+    law = learned_mean.training_law(*problem.data.spectrum(), 0.5, None, False)
+
+    def row(around):
+        return linear_sampling._row(problem, law, around, linear_sampling._rule(law, around, 256))
+
+    right, turns = row(linear_sampling.Around(0.005, 0.75))
     assert turns == 0
-    wrong, turns = linear_sampling._row(
-        problem, law, linear_sampling._rule(law, linear_sampling.Around(0.1, 0.75), 256)
-    )
+    wrong, turns = row(linear_sampling.Around(0.1, 0.75))
     assert turns != 0
     assert abs(wrong["kl_target_sampled"] / right["kl_target_sampled"] - 1) > 0.1
     assert linear_sampling.predict(problem)["kl_target_sampled"] == pytest.approx(
