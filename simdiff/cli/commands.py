@@ -18,6 +18,7 @@ from simdiff import theory
 from simdiff.api import make_study
 from simdiff.cli.changed_code import changed_problems, description, theory_notes
 from simdiff.cli.progress import RunProgress, compile_ahead
+from simdiff.cli.recorded import check_same, differences
 from simdiff.engine import check_platform, memory_notes, spread_over_cores, use_devices
 from simdiff.engine.program_cache import use_cache
 from simdiff.errors import InputError, check_integer
@@ -47,6 +48,17 @@ class Plan:
     def setting(self, name: str) -> Any:
         """A setting that all points share."""
         return self.base[name]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the run's folder keeps of it."""
+        return {"command": self.command, "axes": self.axes, **self.base}
+
+    def named(self, name: str) -> Plan:
+        """The same under another name, in the folder of that name."""
+        own = {"name": name, "out": f"runs/{name}"}
+        points = [{**point, **own} for point in self.points]
+        return dataclasses.replace(self, base={**self.base, **own}, points=points)
 
     @property
     def launcher(self) -> Mapping[str, Any]:
@@ -94,7 +106,9 @@ def prepare(plan: Plan, *, here: bool = True) -> tuple[dict[int, Study], RunFold
     folder = RunFolder(str(plan.setting("out")))
     for line in changed_problems(studies.values(), folder):  # a damaged file shows now, not after an hour
         print(line, file=sys.stderr)
-    folder.save_config(json.dumps({"command": plan.command, "axes": plan.axes, **plan.base}, indent=1))
+    if differences(plan.record, str(folder.path)):
+        folder.set_report_aside()
+    folder.save_config(json.dumps(plan.record, indent=1))
     for rule in dict.fromkeys(study.rule for study in studies.values()):
         folder.save_rule(rule.describe(), [study.point for study in studies.values() if study.rule == rule])
     return studies, folder
@@ -122,9 +136,15 @@ def _simulate(studies: Collection[Study], folder: RunFolder) -> list[Hypothesis]
     return items
 
 
-def report(plan: Plan) -> None:
-    """Write the report from the trials there are; says what is missing."""
+def report(plan: Plan, *, replace: bool = False) -> None:
+    """Write the report from the trials there are; says what is missing.
+
+    Raises:
+        InputError: the folder is that of another configuration, unless `replace`.
+    """
     folder = RunFolder(str(plan.setting("out")), create=False)
+    if not replace:
+        check_same(plan.record, str(folder.path))
     use_cache(plan.setting("compilation_cache"))
     studies = _studies(plan, here=False)
     check_figures(plan.setting("figure"), list(studies.values()))

@@ -23,6 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from simdiff.cli.commands import Plan
 from simdiff.cli.launchers import launchers
+from simdiff.cli.recorded import default_name
 from simdiff.errors import InputError, check_choice
 from simdiff.parts import registry
 from simdiff.parts.build import KINDS, RUN_SETTINGS, arguments_of
@@ -64,7 +65,8 @@ def make_plan(overrides: Sequence[str], multirun: bool, command: str) -> Plan:
             )
         points = list(_points(base, fixed, axes, own))
     chosen = {*named, *axes, *_experiment_keys(named.get("experiment"))}
-    return Plan(command, _used(_plain(base), own, chosen), axes, [_used(p, own, chosen) for p in points])
+    plan = Plan(command, _used(_plain(base), own, chosen), axes, [_used(p, own, chosen) for p in points])
+    return plan if chosen & {"name", "out"} else plan.named(default_name(plan.record))
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 from simdiff.cli import cluster, commands
 from simdiff.cli.compose import GROUPS, experiment_notes, make_plan, options
+from simdiff.cli.recorded import Words, report_words
 from simdiff.errors import InputError, check_choice
 from simdiff.parts import registry
 from simdiff.parts.build import KINDS
@@ -43,7 +44,8 @@ overrides, with their defaults:
                                in that many processes here; launcher=slurm: in the jobs of a SLURM array,
                                launcher.jobs=16 launcher.timeout_min=240 launcher.partition=NAME
                                launcher.cpus_per_task=4 launcher.gpus_per_node=1 launcher.mem_gb=32
-  out=runs/NAME                the folder of the run: report.md, summary.csv, figures/, trials/, ...
+  out=runs/NAME                the folder of the run: report.md, summary.csv, figures/, trials/, ...; NAME is
+                               name=, the experiment's, or the problem's with digits of its settings
   figure.kind=curves           or maps (figure.x=psi_n figure.y=model.psi_p) or none
   figure.spectrum=true         also the spectrum of the feature Gram matrix at every point
   figure.density.models=100    of ensemble_sampling: densities of what models generate, beside theory
@@ -55,7 +57,7 @@ examples:
   simdiff run experiment=gaussian_learning_curve
   simdiff run -m model.psi_p=0.5,1,2,4 m=1,4,inf precision=0.01
   simdiff predict -m psi_n=0.5,1,2,4,8 trainer.ridge=1e-4
-  simdiff report experiment=gaussian_learning_curve
+  simdiff report runs/gaussian_learning_curve
   simdiff run experiment=gaussian_learning_curve launcher=slurm launcher.jobs=32
 
 A run that was interrupted goes on where it was when the same command is given again.
@@ -153,6 +155,10 @@ def _parser() -> argparse.ArgumentParser:
             sub.epilog = overrides()
             sub.usage = f"simdiff {name} [-h] [-m] [name=value ...]"
             sub.add_argument("-m", "--multirun", action="store_true", help="sweep comma-separated values")
+            if name == "report":
+                sub.usage = "simdiff report [-h] [--replace] (FOLDER | [-m] [name=value ...])"
+                about = "write over the report of another configuration"
+                sub.add_argument("--replace", action="store_true", help=about)
             sub.add_argument("overrides", nargs="*", metavar="name=value", help="overrides")
     return parser
 
@@ -175,8 +181,11 @@ def _dispatch(argv: list[str]) -> int:
     if arguments.command == "list":
         commands.list_all({group: options(group) for group in GROUPS}, experiment_notes())
         return 0
-    words = ([*arguments.overrides, *extra], arguments.multirun, shlex.join(["simdiff", *argv]))
+    words: Words = ([*arguments.overrides, *extra], arguments.multirun, shlex.join(["simdiff", *argv]))
     commands.settle()
+    if arguments.command == "report":
+        commands.report(make_plan(*report_words(words)), replace=arguments.replace)
+        return 0
     plan = make_plan(*words)
     if arguments.command == "run" and plan.launcher["type"] != "basic":
         return cluster.run(plan, words)

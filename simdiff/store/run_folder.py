@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -134,6 +135,29 @@ class RunFolder:
             return (self.path / _checked(name)).read_text(encoding="utf-8")
         except FileNotFoundError:
             return ""
+
+    def set_report_aside(self) -> None:
+        """Keep report, tables and figures under a number: report-1.md, summary-1.csv, figures-1/."""
+        numbers = itertools.count(1)
+        number = next(i for i in numbers if not (self.path / f"report-{i}.md").exists())
+        text = self.read_text("report.md")
+        if not text:
+            return
+        there = self._written(self.path)
+        tables = [n.removesuffix(".csv") for n in there if n.endswith(".csv")]
+        for name in (n for n in tables if f"{n}.parquet" in there):
+            for kind in (".csv", ".parquet"):
+                os.replace(self.path / f"{name}{kind}", self.path / f"{name}-{number}{kind}")
+        for name in self._written(self.path / "figures"):
+            files.make_folder(self.path / f"figures-{number}")
+            os.replace(self.path / "figures" / name, self.path / f"figures-{number}" / name)
+        files.write_text(self.path / f"report-{number}.md", text.replace("figures/", f"figures-{number}/"))
+        (self.path / "report.md").unlink()
+
+    def _written(self, folder: Path) -> list[str]:
+        """Files of the last report in a folder: those that have no number and were not there before."""
+        own = (n for n in _names(folder) if not re.search(r"-\d+\.\w+$", n))
+        return [n for n in own if os.path.relpath(folder / n, self.path) not in self._foreign]
 
     def write_figure_path(self, name: str) -> Path:
         """Where to write the figure file `name`; wrap the writing in `replacing` to make it one step."""

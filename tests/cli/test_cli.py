@@ -233,7 +233,9 @@ def test_a_run_without_a_theory_reports_estimates(here):
 def test_denoising_from_the_command_line(here):
     words = ["model.psi_p=1.5", "sizes=[60,72]", "precision=1", "max_trials=4", QUIET]
     assert cli.main(["run", "-m", "m=1,2", *words]) == 0
-    summary = pd.read_csv("runs/default/summary.csv")
+    (folder,) = Path("runs").iterdir()
+    assert re.fullmatch(r"denoising-[0-9a-f]{6}", folder.name)
+    summary = pd.read_csv(folder / "summary.csv")
     assert summary["m"].unique().tolist() == [1, 2]
     assert set(summary["metric"]) == {"test", "train", "score", "memorization", "objective"}
     assert set(summary["trials"]) == {"4+4"}
