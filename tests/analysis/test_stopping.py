@@ -2,11 +2,13 @@
 
 import dataclasses
 import math
+import warnings
 
 import numpy as np
 import pytest
 
 import simdiff
+from simdiff.analysis.stopping import EdgeWarning
 from simdiff.trainers import GradientFlow, Optax, Ridge
 
 MEMORIZING = simdiff.DenoisingScoreMatching(
@@ -62,6 +64,56 @@ def test_what_never_happens_is_nan():
     noisy = simdiff.time_scales(NOISY)
     assert noisy.generalization > 0
     assert math.isnan(noisy.memorization)
+
+
+def test_many_features_are_stopped_long_before_time_one():
+    fast = dataclasses.replace(NOISY, model=simdiff.models.RandomFeatures(100.0), psi_n=0.25, m=1, t=0.2)
+    found, scales = simdiff.best_stopping(fast), simdiff.time_scales(fast)
+    times = np.geomspace(1e-4, 1.0, 401)
+    test = curve(fast, times, "test")
+    assert found.value == pytest.approx(test.min(), rel=1e-4)
+    assert found.time == pytest.approx(times[test.argmin()], rel=0.05)
+    assert found.value < 0.975 < 1.01 < test[times >= 0.01].min()
+    assert scales.generalization == pytest.approx(times[test <= 1.001 * test.min()][0], rel=0.05)
+
+
+def theory_of(shape):
+    """A theory whose test and memorization errors are the given function of time."""
+
+    def predict(problem):
+        values = shape(np.array(problem.trainer.times))
+        return {"test": values, "memorization": values}
+
+    return predict
+
+
+@pytest.mark.parametrize(
+    ("shape", "value", "generalization"),
+    [
+        (lambda tau: 1.0 + 1.0 / (1.0 + tau), 1.0, 999.0),
+        (lambda tau: 1.0 / np.log(10.0 + tau), math.nan, math.nan),
+        (lambda tau: 1.0 + tau / (1.0 + tau), 1.0, math.nan),
+    ],
+    ids=["falls to a limit", "still falls", "only rises"],
+)
+def test_a_best_time_beyond_those_looked_at_is_nan_with_a_reason(shape, value, generalization):
+    theory = theory_of(shape)
+    with pytest.warns(EdgeWarning, match="no time from 1e-12 to 1e[+]08 has a better test"):
+        found = simdiff.best_stopping(NOISY, theory=theory)
+    assert found.at_edge
+    assert math.isnan(found.time)
+    assert found.value == pytest.approx(value, rel=1e-7, nan_ok=True)
+    scales = simdiff.time_scales(NOISY, theory=theory)
+    assert scales.generalization == pytest.approx(generalization, rel=0.02, nan_ok=True)
+
+
+def test_a_best_time_inside_is_no_edge():
+    theory = theory_of(lambda tau: 2.0 - tau / (1.0 + tau) + tau / (tau + 1e6))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", EdgeWarning)
+        found = simdiff.best_stopping(NOISY, theory=theory)
+    assert not found.at_edge
+    assert found.time == pytest.approx(1e3, rel=0.05)
 
 
 @pytest.mark.parametrize(
