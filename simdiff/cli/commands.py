@@ -254,13 +254,22 @@ def _write(
         folder=folder.path,
         complexity=tables.get("sample_complexity"),
         lacking=lacking,
+        known=_known(plan),
     )
     folder.write_text("report.md", text)
     width = shutil.get_terminal_size((100, 24)).columns
-    print(console_table(summary, width, color=sys.stdout.isatty()))
+    print(console_table(summary, width, color=sys.stdout.isatty(), known=_known(plan)))
     if lacking:
         print(f"{unfinished(summary, lacking)} The command that began the run goes on with it.")
     print(f"Report: {folder.path / 'report.md'}")
+
+
+def _known(plan: Plan) -> str:
+    """What the experiment's author knows of its disagreements."""
+    known = plan.setting("known")
+    if known is not None and not isinstance(known, str):
+        raise InputError("known", known, "a text, or null")
+    return " ".join((known or "").split())
 
 
 def _shared_rule(plan: Plan, studies: Sequence[Study]) -> Rule:

@@ -70,6 +70,7 @@ def build_report(
     folder: Path | None = None,
     complexity: pd.DataFrame | None = None,
     lacking: Mapping[str, Mapping[int, int]] = MappingProxyType({}),
+    known: str = "",
 ) -> str:
     """Build the text of `report.md` (Markdown).
 
@@ -79,8 +80,8 @@ def build_report(
     `provenance`: device, versions, commit, date, command or whatever is known. `figures`: image files;
     each PNG is embedded, with a link to the PDF of the same name when that is in the list. `folder`:
     where the report will lie, so that links are relative to it. `complexity`: the table of sample
-    complexities, if one was asked for. `lacking`: {point: {d: trials that are still to run}} of a run that is
-    not finished.
+    complexities, if one was asked for. `known`: what is known of disagreements. `lacking`: {point: {d:
+    trials that are still to run}} of a run that is not finished.
     """
     sections = {
         "Acceptance rule": _rule(rule),
@@ -93,11 +94,17 @@ def build_report(
         "Provenance": _facts(provenance),
     }
     head = f"# {title}\n\n**{headline(summary)}**\n\n{_effort(summary, rule)}\n"
+    head += f"\n{told}\n" if (told := known_disagreements(summary, known)) else ""
     head += f"\n**{wording.unfinished(summary, lacking)}**\n" if lacking else ""
     return head + "".join(f"\n## {name}\n\n{text}\n" for name, text in sections.items() if text)
 
 
-def console_table(summary: pd.DataFrame, width: int = 80, *, color: bool = False) -> str:
+def known_disagreements(summary: pd.DataFrame, known: str) -> str:
+    """What the experiment says of its disagreements, where there are any; "" otherwise."""
+    return f"Known: {known}" if known and (summary["verdict"] == DISAGREE).any() else ""
+
+
+def console_table(summary: pd.DataFrame, width: int = 80, *, color: bool = False, known: str = "") -> str:
     """Render the verdicts for a terminal of `width` columns.
 
     Up to 40 rows: every one. Beyond: totals for each metric, then the ten worst comparisons (those
@@ -111,6 +118,7 @@ def console_table(summary: pd.DataFrame, width: int = 80, *, color: bool = False
         heading = Text(f"The {WORST} worst of {len(summary)}:")
         parts = [_rich_totals(summary), Text(""), heading, _rich_rows(worst, wording.keys(summary))]
     parts += [Text(""), Text(headline(summary))]
+    parts += [Text(told)] if (told := known_disagreements(summary, known)) else []
     if lost := int(_bad(summary).sum()):
         parts.append(Text(f"{wording.plural(lost, 'trial')} without a finite result, left out of the means."))
     out = io.StringIO()

@@ -298,7 +298,7 @@ def test_help(words, capsys):
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 110
     for word in ("run", "predict", "report", "list") if words == ["--help"] else RUN_SETTINGS:
-        assert word in out or word in ("sweep", "name"), word
+        assert word in out or word in ("sweep", "name", "known"), word
 
 
 def test_help_without_a_command(capsys):

@@ -180,3 +180,14 @@ def test_a_time_axis_becomes_a_column(summary):
     assert rows[0][2] == "`time`"
     assert len(rows) == 2 + len(late)
     assert "" not in rows[2][4:7]
+
+
+def test_known_disagreements_are_told_where_there_are_any():
+    summary, why = fake.summary(), "the theory forgets the noise"
+    facts = (summary, fake.extrapolation(summary), RULE, {"seed": 1})
+    assert (summary["verdict"] == "disagree").any()
+    for text in (console_table(summary, 200, known=why), build_report(*facts, known=why)):
+        assert f"Known: {why}" in text
+    right = summary[summary["verdict"] == "agree"]
+    assert "Known" not in console_table(right, 200, known=why)
+    assert "Known" not in console_table(summary, 200)
