@@ -17,6 +17,8 @@ Source: arXiv 2504.12532, sections 4 and 5.
 from __future__ import annotations
 
 import functools
+import math
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,11 +43,16 @@ CHUNK = 2048
 """Models whose weights are drawn at once."""
 
 
+class ExpansionWarning(UserWarning):
+    """The law of the weights does not hold at this point; its predictions are nan."""
+
+
 @register("theory", "effective_dynamics")
 def predict(problem: Any) -> dict[str, float]:
     """Averages over the ensemble at P = `problem.size`, by the corrected law; P = infinity where it is None.
 
-    Reads `data`, `model`, `schedule`, `trainer`, `weight`, `steps`, `gap_radius` and `size`.
+    Reads `data`, `model`, `schedule`, `trainer`, `weight`, `steps`, `gap_radius` and `size`. Where the law
+    gives a negative train error everything is nan, with an `ExpansionWarning`.
 
     Raises:
         InputError: a problem of another kind.
@@ -63,8 +70,22 @@ def _predict(problem: Any, order: Any) -> dict[str, float]:
     law = law_of(problem, order)
     losses = {"train": law.train, "test": law.test}
     names = [metric.name for metric in problem.metrics]
+    if law.train < 0.0:
+        _warn_of_expansion(problem, law)
+        return dict.fromkeys(names, math.nan)
     found = losses | (_averages(problem, law) if "gap" in names else {})
     return {name: found[name] for name in names}
+
+
+def _warn_of_expansion(problem: Any, law: WeightLaw) -> None:
+    """A mean of squares below 0: the terms left out, or rounding, are as large as what is kept."""
+    size = "infinitely many" if problem.size is None else f"P = {problem.size}"
+    message = (
+        f"the expansion in 1/P does not hold for {size} draws of {type(problem.model).__name__}: it gives a "
+        f"train error of {law.train:.3g}, below 0; all predictions are nan (more draws, a larger ridge or "
+        "a shorter training time make it hold)"
+    )
+    warnings.warn(message, ExpansionWarning, stacklevel=4)
 
 
 def law_of(problem: Any, order: Any = weight_law.corrected) -> WeightLaw:

@@ -3,6 +3,7 @@
 import dataclasses
 import decimal
 import functools
+import warnings
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +15,7 @@ from simdiff.models import GaussianFeatures, LazyNetwork, WideNetwork
 from simdiff.problems.ensemble.problem import evaluate_models, train_models
 from simdiff.sampling import VariancePreserving
 from simdiff.theory.ensemble import effective_dynamics, flow_law, tangent_basis, weight_law
-from simdiff.theory.ensemble.effective_dynamics import law_of, v_kernel
+from simdiff.theory.ensemble.effective_dynamics import ExpansionWarning, law_of, v_kernel
 from simdiff.theory.ensemble.tangent_basis import InFeatures, in_features
 from simdiff.theory.ensemble.training_law import training_law
 from simdiff.theory.numerics.divided_differences import first_differences, second_differences
@@ -170,3 +171,21 @@ def test_predictions_run_through_the_registry(monkeypatch):
         simdiff.predict(LAZY, "effective_dynamics", d=SIZE)
     wide = dataclasses.replace(LAZY, model=WideNetwork(64, "erf", target="score"))
     assert in_features(wide).model.network == LAZY.model
+
+
+def test_an_expansion_that_gives_a_negative_train_error_gives_nan_with_a_reason():
+    problem = simdiff.EnsembleSampling(
+        PointMasses([-1.0, 0.0, 1.0]),
+        LazyNetwork(),
+        VariancePreserving(t_min=1e-2),
+        GradientFlow((1e4,)),
+        samples=0,
+        fresh=32,
+    )
+    with pytest.warns(ExpansionWarning, match="expansion in 1/P does not hold for P = 64"):
+        few = simdiff.predict(problem, d=64)
+    assert np.isnan([few["train"], few["test"]]).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ExpansionWarning)
+        many = simdiff.predict(problem, d=4096)
+    assert 0.0 < many["train"] < many["test"]
