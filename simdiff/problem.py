@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from simdiff.errors import InputError
-from simdiff.fingerprint import fingerprints
+from simdiff.identity.fingerprint import fingerprints
 
 Inputs = Any
 """A pytree of arrays: what may differ between problems that share one compiled program."""

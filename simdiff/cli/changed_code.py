@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from simdiff.fingerprint import fingerprint
+from simdiff.identity.fingerprint import fingerprint
 from simdiff.problem import Problem
 from simdiff.store import RunFolder, iso_date
 from simdiff.validation.study import Study

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from simdiff.errors import InputError, check_choice
-from simdiff.fingerprint import fingerprint, known, values_fingerprint
+from simdiff.identity.fingerprint import fingerprint, known, values_fingerprint
 from simdiff.parts.import_paths import is_path, load_object
 from simdiff.parts.jax_settings import pinned, with_pinned_settings
 

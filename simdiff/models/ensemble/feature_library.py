@@ -23,7 +23,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from simdiff.errors import InputError, check_choice, check_integer, check_number
-from simdiff.fingerprint import fingerprint
+from simdiff.identity.fingerprint import fingerprint
 from simdiff.models.ensemble.score_model import TARGETS, Coordinates, Evaluate, ModelCost, ScoreModel, Span
 from simdiff.parts.import_paths import is_path, load_object
 from simdiff.parts.registry import register

@@ -19,7 +19,7 @@ from toy_problems import Mean
 
 import simdiff
 from simdiff.engine import whole_sizes
-from simdiff.fingerprint import fingerprint
+from simdiff.identity.fingerprint import fingerprint
 from simdiff.problem import describe, flatten
 from simdiff.problems.denoising.problem import check_draws
 
