@@ -76,9 +76,9 @@ _BUILT_IN: dict[str, Callable] = {
     "hard_tanh": lambda x: jnp.clip(x, -1.0, 1.0),
     "identity": lambda x: jnp.asarray(x),
 }
-_EXAMINED = np.concatenate(
-    [np.linspace(-8, 8, 513) + 1e-3 / math.pi, *np.outer([-1, 1], 10.0 ** np.arange(1, 7))]
-)
+_NEAR = np.linspace(-8, 8, 513)[1:].reshape(32, 16) + 1e-3 / math.pi
+_FAR = np.outer([*-(10.0 ** np.arange(1, 7)), *10.0 ** np.arange(1, 7)], np.linspace(1, 3, 16))
+_EXAMINED = np.concatenate([_NEAR, _FAR])
 """Where the values of a user's function tell it from another."""
 _KINKS = {"relu": (0.0,), "sign": (0.0,), "hard_tanh": (-1.0, 1.0)}
 

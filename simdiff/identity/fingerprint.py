@@ -62,13 +62,16 @@ def fingerprint(value: Any, home: str = "") -> str:
     return _digits(value, lambda: _Reader(of).read(value))
 
 
-def values_fingerprint(values: Any) -> str:
-    """8 hex digits of a function's values, to 1e-9 of the largest finite one."""
-    array = np.asarray(values, np.float64).ravel()
-    finite = np.isfinite(array)
-    scale = np.abs(array[finite]).max(initial=0.0) or 1.0
-    rounded = np.where(finite, np.round(array / scale, 9) + 0.0, array)
-    return _digits(None, lambda: [str(value) for value in rounded])
+def values_fingerprint(blocks: Any) -> str:
+    """8 hex digits of a function's values, a row of them to 1e-9 of its own largest finite one."""
+    values = np.atleast_2d(np.asarray(blocks, np.float64))
+    finite = np.isfinite(values)
+    scale = np.abs(np.where(finite, values, 0.0)).max(axis=1, keepdims=True)
+    scale = np.maximum(scale, 1e-6 * np.median(scale))  # below is what is left of larger terms
+    scale = np.where(scale > 0, scale, 1.0)
+    rounded = np.where(finite, np.round(np.where(finite, values, 0.0) / scale, 9) + 0.0, values)
+    # Two rows may differ by a factor alone, so their scales count, to as many digits as rounding leaves.
+    return _digits(None, lambda: [[str(v) for v in rounded.ravel()], [f"{s:.8e}" for s in scale.ravel()]])
 
 
 def _digits(value: Any, read: Callable[[], Found]) -> str:

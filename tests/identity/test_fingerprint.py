@@ -187,6 +187,16 @@ def test_functions_that_share_a_name_have_digests_of_their_own():
     assert with_function("tanh").code() == with_function(jnp.tanh).code() == {}
 
 
+@pytest.mark.parametrize(
+    "grows", [lambda x: x**3, lambda x: x * jnp.abs(x) ** 4, jnp.sinh], ids=["3", "5", "sinh"]
+)
+def test_what_grows_far_away_hides_no_difference_near_zero(grows):
+    found = [with_function(lambda x, c=c: grows(x) + c * jnp.tanh(x)).digest() for c in (0.0, 1e-3, 1.0)]
+    assert len({*found}) == 3
+    twice = [with_function(lambda x, c=c: c * grows(x)).digest() for c in (1.0, 2.0)]
+    assert len({*twice}) == 2
+
+
 def test_one_function_written_in_two_ways_is_one_activation(module):
     texts = ("lambda x: jnp.tanh(x)", "lambda x: -jnp.tanh(-x)")
     found = [with_function(module(f"import jax.numpy as jnp\nact = {text}").act).code() for text in texts]
