@@ -5,13 +5,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from simdiff.report.ensemble_figures import check_ensembles, field_row
 
 import simdiff
 from simdiff.analysis import densities
 from simdiff.analysis.densities import Ensemble, _histograms, learned_density, trained_pieces
 from simdiff.data import PointMasses
 from simdiff.models import GaussianFeatures
+from simdiff.report.figures.fields import TargetFields, field_row
 from simdiff.report.plots.densities import DensityPanel, draw_densities
 from simdiff.report.plots.fields import draw_fields
 from simdiff.sampling import SquareRoot, VarianceExploding, VariancePreserving
@@ -84,9 +84,9 @@ def test_fields_are_at_times_that_the_schedule_has(schedule, good, bad):
         LINE, data=PointMasses("square"), model=GaussianFeatures(2, 2), schedule=schedule
     )
     studies, wanted = [SimpleNamespace(problem=plane)], {"density": {"models": 0}, "fields": [good]}
-    check_ensembles(wanted, studies)
+    TargetFields().check(wanted, studies)
     with pytest.raises(simdiff.InputError, match=rf"figure\.fields: got {bad}; .* is defined"):
-        check_ensembles(wanted | {"fields": [good, bad]}, studies)
+        TargetFields().check(wanted | {"fields": [good, bad]}, studies)
 
 
 @pytest.mark.parametrize(("across", "columns"), [(5, 5), (2, 2), (4, 3), (10, 3), (None, 3)])

@@ -134,7 +134,7 @@ def test_a_trial_that_does_not_fit_is_refused_with_the_size_that_would(monkeypat
     most = int((0.8 * 10**6 / 8) ** 0.5)
     with pytest.raises(InputError, match=r"one trial needs .* GiB, .* GiB are at hand") as caught:
         simdiff.simulate(Large(), d=2000, trials=1)
-    assert caught.value.field == "sizes"
+    assert caught.value.field == "d"
     named = int(caught.value.allowed.split("about ")[1].split()[0])
     assert 0.94 * most <= named <= most
     assert len(simdiff.simulate(Large(), d=named, trials=1)) == 1

@@ -13,7 +13,7 @@ from trial_reference import run_kernel
 import simdiff
 from simdiff.engine import SESSION, compilation
 from simdiff.engine.random_numbers import integer_rows, normal_rows
-from simdiff.problems.denoising import evaluators as judges
+from simdiff.problems.denoising import manifold_evaluator
 from simdiff.problems.denoising import problem as denoising
 from simdiff.problems.denoising.gamp import Posterior
 from simdiff.problems.denoising.pairs import split_keys
@@ -191,7 +191,7 @@ def denoised(y, *_):
 
 
 def test_on_a_hidden_manifold_the_bias_is_in_the_score_too(monkeypatch):
-    monkeypatch.setattr(judges, "posterior", denoised)
+    monkeypatch.setattr(manifold_evaluator, "posterior", denoised)
     data = simdiff.data.HiddenManifold(0.5, "relu")
     case = problem(Ridge(1e-2), 2, bias=True, data=data)
     trial, found = Trial(case), run_kernel(case, D, KEY)

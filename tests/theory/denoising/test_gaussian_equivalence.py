@@ -66,7 +66,7 @@ BAD = {
     "psi_n: got 0": altered(psi_n=0.0),
     "m: got 0": altered(m=0),
     "^t: got 0": altered(t=0.0),
-    "trainer.ridge: got 0": altered(trainer=type("Ridge", (), {"ridge": 0.0})()),
+    "trainer.ridge: got 0": altered(trainer=type("Ridge", (), {"ridge": 0.0, "solution": "minimum"})()),
     "data.spectrum": altered(data=types.SimpleNamespace(spectrum=lambda: (np.ones(2), np.ones(2)))),
 }
 

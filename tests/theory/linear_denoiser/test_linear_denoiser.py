@@ -20,6 +20,8 @@ TIMES = (0.1, 1.0, 10.0, 100.0, 1e6)
 class Linear:
     """A model as theory sees it."""
 
+    theory = "linear_denoiser"
+
 
 def linear(psi_n, m, t, ridge, spectrum=THREE, times=None, step=0.0):
     """A linear denoiser: the exact minimiser, or with `times` training in time."""
