@@ -2,6 +2,7 @@
 
 from simdiff.data.base import DataLaw, Sampler
 from simdiff.data.gaussian import Gaussian, PowerLaw
+from simdiff.data.gaussian_mixture import GaussianMixture
 from simdiff.data.hidden_manifold import HiddenManifold
 from simdiff.data.images import Digits, Images, Patches
 from simdiff.data.linear_manifold import LinearManifold
@@ -12,6 +13,7 @@ __all__ = [
     "DataLaw",
     "Digits",
     "Gaussian",
+    "GaussianMixture",
     "HiddenManifold",
     "Images",
     "LinearManifold",

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from simdiff.engine.random_numbers import normal_rows
 from simdiff.functions.activations import Activation
@@ -32,6 +32,10 @@ class Sampler(abc.ABC):
     @abc.abstractmethod
     def sample(self, key: Array, frame: Frame, rows: Array) -> Float[Array, "r d"]:
         """The samples of the given rows; a row's value depends on (key, frame, row) alone."""
+
+    def labels(self, key: Array, frame: Frame, rows: Array) -> Int[Array, " r"]:
+        """The classes of the samples of the given rows, from 0; all 0 for data without classes."""
+        return jnp.zeros(rows.shape, jnp.int32)
 
 
 class DiagonalSampler(Sampler):
@@ -82,8 +86,15 @@ class DataLaw(abc.ABC):
     """Centred and Gaussian given the frame: then `spectrum` says everything, and `sampler` returns a
     `GaussianSampler`."""
 
+    gaussian_features: ClassVar[bool] = True
+    """Whether networks see x as a Gaussian vector of this covariance as d grows: what built-in theory takes
+    for granted."""
+
+    classes: int = 1
+    """How many classes x may be of; `Sampler.labels` says of which."""
+
     diagnostics: ClassVar[tuple[Metric, ...]] = ()
-    """Metrics of trials on such data that no theory predicts."""
+    """Further metrics of trials on such data."""
 
     score_nonlinearity: Activation | None = None
     """The function of a generalised linear model, whose message passing gives trials the exact score of x."""

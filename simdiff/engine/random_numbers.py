@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float32, Int
+from jaxtyping import Array, Float32, Float64, Int
 
 
 def normal_rows(key: Array, rows: Int[Array, " r"], columns: int) -> Float32[Array, "r columns"]:
@@ -30,5 +30,14 @@ def integer_rows(key: Array, rows: Int[Array, " r"], below: Array) -> Int[Array,
 
     def row(index: Array) -> Array:
         return jax.random.randint(jax.random.fold_in(key, index), (), 0, below)
+
+    return jax.vmap(row)(rows)
+
+
+def uniform_rows(key: Array, rows: Int[Array, " r"]) -> Float64[Array, " r"]:
+    """One number from [0, 1) for each row."""
+
+    def row(index: Array) -> Array:
+        return jax.random.uniform(jax.random.fold_in(key, index), (), jnp.float64)
 
     return jax.vmap(row)(rows)

@@ -93,7 +93,9 @@ class DenoisingScoreMatching(Problem):
 
     @property
     def default_theory(self) -> str | None:
-        """Theory knows the exact minimiser, and flow or descent towards it."""
+        """Theory knows the exact minimiser, and flow or descent towards it, of data without classes."""
+        if not self.data.gaussian_features:
+            return None
         theories = {"minimum": self.model.theory, "path": self.model.path_theory}
         return theories.get(self.trainer.solution or "")
 

@@ -122,6 +122,9 @@ def _check_supported(problem: Any) -> None:
     if getattr(data, "mean", 0.0) != 0.0:
         hint = "a mean of x gives every feature a random bias of its own, which this theory leaves out"
         raise InputError("data.centred", False, "true, where a theory is to be compared", hint)
+    if not getattr(data, "gaussian_features", True):
+        hint = "features of data with classes are Gaussian given the class only"
+        raise InputError("data", type(data).__name__, "data that networks see as a Gaussian vector", hint)
     if not hasattr(model, "psi_p") or not hasattr(model, "activation"):
         raise InputError("model", type(model).__name__, "random features: psi_p and activation")
 
