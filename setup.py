@@ -1,9 +1,9 @@
-"""Ships the folder `configs` as `simdiff/configs`; everything else about the package is in pyproject.toml."""
+"""Ships the folder `configs` as `simdiff/configs`, and `*.pyi`; the rest of the package is in pyproject.toml."""
 
 from setuptools import find_packages, setup
 
 setup(
     packages=[*find_packages(include=["simdiff", "simdiff.*"]), "simdiff.configs"],
     package_dir={"simdiff.configs": "configs"},
-    package_data={"simdiff.configs": ["**/*.yaml"]},
+    package_data={"": ["*.pyi"], "simdiff.configs": ["**/*.yaml"]},
 )

@@ -1,53 +1,21 @@
 """simdiff: Monte-Carlo checks of asymptotic theory of diffusion-model learning.
 
-The public surface, whole: three verbs (`predict`, `simulate`, `validate`), questions to theory alone
-(`best_ridge`, `sample_complexity`, `best_stopping`, `time_scales`), a check of what theory takes for granted
-(`diagnose`), the problems they take, the parts that problems are made of, and the contract for problems of
-your own. Importing simdiff switches JAX to 64-bit types: theory needs them, and simulation states its own.
+The public surface is in `__init__.pyi`: three verbs (`predict`, `simulate`, `validate`), questions to theory
+alone (`best_ridge`, `sample_complexity`, `best_stopping`, `time_scales`), a check of what theory takes for
+granted (`diagnose`), the problems they take, the parts that problems are made of, and the contract for
+problems of your own. Each name is loaded when it is first used, so that what needs little starts soon.
+
+Importing simdiff switches JAX to 64-bit types: theory needs them, and simulation states its own.
 """
 
-import jax as _jax
+import os as _os
+import sys as _sys
 
-_jax.config.update("jax_enable_x64", True)
+import lazy_loader as _lazy
 
-from simdiff import data, functions, models, sampling, trainers  # noqa: E402
-from simdiff.analysis import best_ridge, sample_complexity  # noqa: E402
-from simdiff.analysis.densities import learned_density  # noqa: E402
-from simdiff.analysis.diagnosis import diagnose  # noqa: E402
-from simdiff.analysis.regularisation import regularisation_path  # noqa: E402
-from simdiff.analysis.spectra import feature_eigenvalues, feature_spectrum  # noqa: E402
-from simdiff.analysis.stopping import best_stopping, time_scales  # noqa: E402
-from simdiff.api import predict, simulate, validate  # noqa: E402
-from simdiff.errors import InputError  # noqa: E402
-from simdiff.problem import Metric, Problem  # noqa: E402
-from simdiff.problems import DenoisingScoreMatching, EnsembleSampling, LinearSampling  # noqa: E402
-from simdiff.sampling.proxy import proxy_score  # noqa: E402
-from simdiff.validation import Verdict  # noqa: E402
+if "jax" in _sys.modules:
+    _sys.modules["jax"].config.update("jax_enable_x64", True)
+else:  # JAX reads this when it is imported, by simdiff or by the user
+    _os.environ["JAX_ENABLE_X64"] = "1"
 
-__all__ = [
-    "DenoisingScoreMatching",
-    "EnsembleSampling",
-    "InputError",
-    "LinearSampling",
-    "Metric",
-    "Problem",
-    "Verdict",
-    "best_ridge",
-    "best_stopping",
-    "data",
-    "diagnose",
-    "feature_eigenvalues",
-    "feature_spectrum",
-    "functions",
-    "learned_density",
-    "models",
-    "predict",
-    "proxy_score",
-    "regularisation_path",
-    "sample_complexity",
-    "sampling",
-    "simulate",
-    "time_scales",
-    "trainers",
-    "validate",
-]
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from simdiff import engine
-from simdiff.engine.sizes import Sizes
 from simdiff.errors import InputError, check_integer
 from simdiff.parts.jax_settings import with_pinned_settings
 from simdiff.problem import Metric, Problem, flatten
-from simdiff.store import check_metric_names
 from simdiff.theory import evaluate, load
-from simdiff.validation import Rule, Verdict, check_fields, judge_table
-from simdiff.validation.study import InMemoryTrials, Progress, Study, collect
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from simdiff.engine.sizes import Sizes
+    from simdiff.validation import Verdict
+    from simdiff.validation.study import Progress, Study
 
 TheorySpec = str | Callable[[Problem], Mapping[str, Any]] | None
 
@@ -54,6 +54,10 @@ def simulate(
     Raises:
         InputError: a bad argument, or more memory needed than there is, before anything is computed.
     """
+    import pandas as pd
+
+    from simdiff import engine
+
     check_problem(problem)
     only = problem.only_size
     d = (200 if only is None else only) if d is None else check_integer("d", d, least=1)
@@ -105,6 +109,9 @@ def validate(
     Raises:
         InputError: a bad argument, before anything is computed.
     """
+    from simdiff.validation import judge_table
+    from simdiff.validation.study import InMemoryTrials, collect
+
     study = make_study(
         *(problem, theory, sizes, precision, alpha, seed, max_trials, dtype),
         extrapolation=extrapolation,
@@ -133,6 +140,10 @@ def make_study(
 
     `here`: trials will run on this machine, whose memory must suffice.
     """
+    from simdiff import engine
+    from simdiff.validation import Rule
+    from simdiff.validation.study import Study
+
     check_problem(problem)
     rounded = engine.whole_sizes(problem, sizes)
     if len(set(rounded)) < len(rounded):
@@ -165,6 +176,9 @@ def make_study(
 
 def check_problem(problem: Any) -> None:
     """Raise `InputError` unless it is a problem with metrics, whose names and fields tables can hold."""
+    from simdiff.store import check_metric_names
+    from simdiff.validation import check_fields
+
     if not isinstance(problem, Problem):
         raise InputError("problem", problem, "an instance of a simdiff.Problem")
     owner, metrics = type(problem).__name__, tuple(problem.metrics)

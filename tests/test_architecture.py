@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent / "simdiff"
-FILES = sorted(ROOT.rglob("*.py"))
+FILES = sorted([*ROOT.rglob("*.py"), *ROOT.rglob("*.pyi")])
 
 CONTRACTS = {"errors", "identity", "problem"}
 PARTS = {"data", "functions", "models", "parts", "trainers"}
@@ -77,9 +77,16 @@ def imported(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+            module = absolute(path, node)
+            names |= {module} | {f"{module}.{alias.name}" for alias in node.names}
     return names
+
+
+def absolute(path: Path, node: ast.ImportFrom) -> str:
+    """The module named; the fronts of rooms, which are read at import, name theirs relatively."""
+    assert node.level == (path.suffix == ".pyi"), f"{path}: relative import"
+    package = path.relative_to(ROOT.parent).parent.parts if node.level else ()
+    return ".".join([*package, *([node.module] if node.module else [])])
 
 
 def offences(path: Path) -> list[str]:

@@ -5,7 +5,6 @@ ridge, `sample_complexity` finds the smallest psi_n at which it falls to a thres
 training time. `spectra`, `regularisation`, `densities` and `diagnosis` look at what trials are made of.
 """
 
-from simdiff.analysis.best_ridge import BestRidge, best_ridge
-from simdiff.analysis.sample_complexity import SampleComplexity, check_arguments, sample_complexity
+import lazy_loader as _lazy
 
-__all__ = ["BestRidge", "SampleComplexity", "best_ridge", "check_arguments", "sample_complexity"]
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -15,7 +15,6 @@ import dataclasses
 
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial.distance import cdist
 
 from simdiff.errors import InputError
 
@@ -122,6 +121,8 @@ def _functions(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
 
 def _mean_distances(x: Samples, y: Samples) -> np.ndarray:
     """Mean |x - y| between every model of x and every one of y, (G, H)."""
+    from scipy.spatial.distance import cdist
+
     flat = y.reshape(-1, y.shape[2])
     return np.stack([cdist(row, flat).mean(0).reshape(len(y), -1).mean(1) for row in x])
 

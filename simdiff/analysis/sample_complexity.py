@@ -17,7 +17,6 @@ import math
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from scipy.optimize import brentq
 
 from simdiff.analysis.best_ridge import (
     Point,
@@ -192,6 +191,8 @@ def _search(profile: _Profile, level: float) -> SampleComplexity:
 
 def _refine(profile: _Profile, level: float, row: int) -> tuple[float, Point]:
     """The crossing between this row of the grid and the one before, if there is one before."""
+    from scipy.optimize import brentq
+
     low, high = (float(v) for v in profile.psi_n[[max(row - 1, 0), row]])
 
     def excess(log_psi_n: float) -> float:

@@ -1,68 +1,26 @@
 """The command line: reads the words typed, has them composed, calls `commands` or `cluster`.
 
 All points of a sweep are composed, built and checked before anything is computed, so a mistake costs one
-line of text and exit status 2.
+line of text and exit status 2. What commands need is imported when one is given: help is there at once, and
+an interrupt while modules are loaded is one line, too.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import inspect
-import json
 import logging
 import os
 import shlex
 import sys
-import textwrap
 import warnings
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from simdiff.cli import cluster, commands
-from simdiff.cli.compose import GROUPS, experiment_notes, make_plan, options
-from simdiff.cli.recorded import Words, report_words
 from simdiff.errors import InputError, check_choice
-from simdiff.parts import registry
-from simdiff.parts.build import KINDS
 
-_OVERRIDES = """\
-overrides, with their defaults:
-  psi_n=2  t=0.1  m=1          samples per dimension, diffusion time, noise draws per sample (or m=inf)
-{parts}  theory=                      a name or package.module:name; left out, the problem's own
-  sizes=[80,120,240,480]       values of d from which the limit is extrapolated
-  extrapolation=[1,2]          corrections d^-1, d^-2 fitted to them; also [2/3,4/3], [log d/d], none; left
-                               out, [1,2] is supposed, and a rejection must survive [2/3,4/3]
-  precision=0.005  alpha=0.05  half width of the limit's 95% interval; chance to reject a correct theory
-  absolute=0                   half width that is always enough, in the metrics' unit
-  max_trials=512  seed=0       at one size of one point
-  dtype=auto                   or float32, mixed, float64
-  devices=null                 devices that share the trials; null: all GPUs, or all cores of a CPU
-  compilation_cache=auto       where compiled programs are kept: $JAX_COMPILATION_CACHE_DIR or, without,
-                               ~/.cache/simdiff; or off, or a folder
-  launcher=basic               where points run: in this process; launcher=joblib or local launcher.jobs=2:
-                               in that many processes here; launcher=slurm: in the jobs of a SLURM array,
-                               launcher.jobs=16 launcher.timeout_min=240 launcher.partition=NAME
-                               launcher.cpus_per_task=4 launcher.gpus_per_node=1 launcher.mem_gb=32
-  out=runs/NAME                the folder of the run: report.md, summary.csv, figures/, trials/, ...; NAME is
-                               name=, the experiment's, or the problem's with digits of its settings
-  figure.kind=curves           or maps (figure.x=psi_n figure.y=model.psi_p) or none
-  figure.spectrum=true         also the spectrum of the feature Gram matrix at every point
-  figure.density.models=100    of ensemble_sampling: densities of what models generate, beside theory
-  figure.complexity.threshold=0.1   also the least psi_n that reaches it along figure.x, by theory
-  experiment=NAME              a prepared sweep; overrides besides it win
-With -m, comma-separated values are swept over, in all combinations. "simdiff list" shows all names.
-
-examples:
-  simdiff run experiment=gaussian_learning_curve
-  simdiff run -m model.psi_p=0.5,1,2,4 m=1,4,inf precision=0.01
-  simdiff predict -m psi_n=0.5,1,2,4,8 trainer.ridge=1e-4
-  simdiff report runs/gaussian_learning_curve
-  simdiff run experiment=gaussian_learning_curve launcher=slurm launcher.jobs=32
-
-A run that was interrupted goes on where it was when the same command is given again.
-Exit status: 0 done, 1 a job left trials undone, 2 bad input, 130 interrupted.
-"""
+if TYPE_CHECKING:
+    from simdiff.cli.recorded import Words
 
 _COMMANDS = {
     "run": "simulate, compare with theory, and write tables, verdicts and figures to the run folder",
@@ -101,39 +59,6 @@ def _one_line_warning(message: Warning | str, category: type[Warning], *where: A
     _say(f"warning: {message}")
 
 
-def overrides() -> str:
-    """The help on overrides; the parts and their arguments are those that are registered."""
-    lines = [line for kind in ("problem", *KINDS) for line in _choices(kind)]
-    return _OVERRIDES.replace("{parts}", "\n".join([*lines, ""]))
-
-
-def _choices(kind: str) -> list[str]:
-    """What can be chosen as `kind`: what each is, and its own arguments with their defaults."""
-    found = [f"  {kind}=package.module:Class"] if kind == "problem" else []
-    for name, part in registry.parts(kind).items():
-        entry = {} if kind == "problem" else {k: v for k, v in part.entry.items() if k != "type"}
-        words = " ".join(f"{kind}.{key}={_typed(value)}" for key, value in entry.items())
-        about = (inspect.getdoc(part.factory) or "").split("\n\n")[0] if part.factory else "none"
-        head = f"{kind}={name}".ljust(_COLUMN - 1)
-        found += textwrap.wrap(f"{head} {' '.join(about.split())}", 108, **_INDENT)
-        found += textwrap.wrap(words, 108, **(_INDENT | {"initial_indent": " " * (_COLUMN + 2)}))
-    return found
-
-
-def _typed(value: Any) -> str:
-    """A default as one would type it."""
-    return json.dumps(value, separators=(",", ":")).strip('"')
-
-
-_COLUMN = 29
-_INDENT: dict[str, Any] = {
-    "initial_indent": "  ",
-    "subsequent_indent": " " * (_COLUMN + 2),
-    "break_on_hyphens": False,
-    "break_long_words": False,
-}
-
-
 class _Parser(argparse.ArgumentParser):
     """A parser whose complaints are one line, like all others."""
 
@@ -142,7 +67,8 @@ class _Parser(argparse.ArgumentParser):
         raise InputError("command line", message, "COMMAND [-m] [name=value ...]", "see simdiff --help")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(described: str | None) -> argparse.ArgumentParser:
+    """The parser; the command `described` has the help on overrides, which asks all parts for theirs."""
     raw = argparse.RawDescriptionHelpFormatter
     about = "Checks asymptotic theory of diffusion-model learning against finite-size training."
     after = "simdiff COMMAND --help lists the overrides and gives examples."
@@ -152,22 +78,29 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in _COMMANDS.items():
         sub = kinds.add_parser(name, help=text, description=text, formatter_class=raw)
         if name != "list":
+            _add_arguments(sub, name)
+        if name == described != "list":
+            from simdiff.cli.override_help import overrides
+
             sub.epilog = overrides()
-            sub.usage = f"simdiff {name} [-h] [-m] [name=value ...]"
-            sub.add_argument("-m", "--multirun", action="store_true", help="sweep comma-separated values")
-            if name == "report":
-                sub.usage = "simdiff report [-h] [--replace] (FOLDER | [-m] [name=value ...])"
-                about = "write over the report of another configuration"
-                sub.add_argument("--replace", action="store_true", help=about)
-            sub.add_argument("overrides", nargs="*", metavar="name=value", help="overrides")
     return parser
 
 
+def _add_arguments(sub: argparse.ArgumentParser, name: str) -> None:
+    sub.usage = f"simdiff {name} [-h] [-m] [name=value ...]"
+    sub.add_argument("-m", "--multirun", action="store_true", help="sweep comma-separated values")
+    if name == "report":
+        sub.usage = "simdiff report [-h] [--replace] (FOLDER | [-m] [name=value ...])"
+        about = "write over the report of another configuration"
+        sub.add_argument("--replace", action="store_true", help=about)
+    sub.add_argument("overrides", nargs="*", metavar="name=value", help="overrides")
+
+
 def _dispatch(argv: list[str]) -> int:
-    parser = _parser()
     command = next((word for word in argv if not word.startswith("-")), None)
     if command is not None:
         check_choice("command", command, _COMMANDS)
+    parser = _parser(command if {"-h", "--help"} & set(argv) else None)
     arguments, extra = parser.parse_known_args(argv)
     # argparse takes one unbroken run of positionals: overrides after a flag come back as `extra`.
     simple = arguments.command in (None, "list")
@@ -179,9 +112,24 @@ def _dispatch(argv: list[str]) -> int:
         parser.print_help()
         return 0
     if arguments.command == "list":
-        commands.list_all({group: options(group) for group in GROUPS}, experiment_notes())
-        return 0
-    words: Words = ([*arguments.overrides, *extra], arguments.multirun, shlex.join(["simdiff", *argv]))
+        return _list_all()
+    words = ([*arguments.overrides, *extra], arguments.multirun, shlex.join(["simdiff", *argv]))
+    return _carry_out(arguments, words)
+
+
+def _list_all() -> int:
+    from simdiff.cli import commands
+    from simdiff.cli.compose import GROUPS, experiment_notes, options
+
+    commands.list_all({group: options(group) for group in GROUPS}, experiment_notes())
+    return 0
+
+
+def _carry_out(arguments: argparse.Namespace, words: Words) -> int:
+    from simdiff.cli import cluster, commands
+    from simdiff.cli.compose import make_plan
+    from simdiff.cli.recorded import report_words
+
     commands.settle()
     if arguments.command == "report":
         commands.report(make_plan(*report_words(words)), replace=arguments.replace)

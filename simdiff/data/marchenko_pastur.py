@@ -14,7 +14,6 @@ import functools
 import math
 
 import numpy as np
-from scipy.linalg import eigh_tridiagonal
 
 _MOST_NODES = 256
 _LEAST_NODES = 16
@@ -45,6 +44,8 @@ def marchenko_pastur(psi_D: float, least: int = 0) -> tuple[tuple[float, ...], t
 
 def _gauss_rule(psi_D: float, count: int) -> tuple[np.ndarray, np.ndarray]:
     """The Gauss rule of the eigenvalues above 0."""
+    from scipy.linalg import eigh_tridiagonal
+
     y = 1.0 / psi_D
     diagonal = np.full(count, 1.0 + y)
     diagonal[0] = max(1.0, y)

@@ -27,7 +27,6 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-import scipy.linalg
 from jaxtyping import Array, Float, Float32
 
 from simdiff.data.base import DataLaw, DiagonalSampler, Frame, Sampler
@@ -246,6 +245,8 @@ def prepare(x: Float[np.ndarray, "m d"], components: int | None) -> Prepared:
 
 def _principal(x: Float[np.ndarray, "m d"]) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "m k"]]:
     """Eigenvalues of x^T x / m, largest first, and coordinates; from the smaller Gram matrix, k its side."""
+    import scipy.linalg
+
     m, d = x.shape
     values, vectors = scipy.linalg.eigh((x.T @ x if d <= m else x @ x.T) / m)
     values, vectors = values[::-1], vectors[:, ::-1]

@@ -22,6 +22,8 @@ from simdiff.errors import InputError
 Factory = TypeVar("Factory", bound=Callable)
 
 ENTRY_POINTS = "simdiff.parts"
+ROOMS = tuple(f"simdiff.{room}" for room in ("data", "models", "sampling", "trainers", "problems"))
+"""Rooms whose parts register when the room is imported, which happens when it is used or asked for here."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,11 +100,13 @@ def by_type(kind: str) -> dict[str, Part]:
 
 @functools.cache
 def load_entry_points() -> None:
-    """Import the modules in which other distributions register parts.
+    """Import the rooms that hold parts, and the modules in which other distributions register theirs.
 
     Raises:
         InputError: one of them cannot be imported.
     """
+    for room in ROOMS:
+        importlib.import_module(room)
     for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
         try:
             entry.load()

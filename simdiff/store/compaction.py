@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from simdiff.store import files, schema, shards
+from simdiff.store import files, shards
+from simdiff.store.columns import KEYS
 
 try:
     import fcntl
@@ -73,7 +74,7 @@ def _compact_point(folder: Path) -> int:
 
 def _new_rows(tables: Sequence[pa.Table]) -> Iterator[np.ndarray]:
     """For each table, which of its rows no table before it has, nor any row before."""
-    keys = [table.select([k for k in schema.KEYS if k in table.column_names]).to_pandas() for table in tables]
+    keys = [table.select([k for k in KEYS if k in table.column_names]).to_pandas() for table in tables]
     first = ~pd.concat(keys, ignore_index=True).astype({"point": str}).duplicated().to_numpy()
     ends = np.cumsum([0, *map(len, keys)])
     return (first[a:b] for a, b in itertools.pairwise(ends))

@@ -1,14 +1,12 @@
-"""The columns of trial rows: names, types, order, and the check of a table of them.
+"""Trial rows as Arrow tables: the check of one, and the union of many.
 
-A row is one trial, or one trial at one time. Columns that are not named here are the problem's
-metrics; they are float64, and tables with different metrics are joined by name. So no metric may have a
-name that stands here: `check_metric_names`, before the first trial.
+Tables with different metrics are joined by name. The columns are those of `columns`.
 """
 
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,63 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from simdiff.errors import InputError
-
-HEAD: dict[str, pa.DataType] = {
-    "point": pa.string(),  # digest of the problem
-    "problem": pa.string(),  # its description, JSON
-    "d": pa.int64(),
-    "trial": pa.int64(),
-    "seed": pa.int64(),
-    "time": pa.float64(),
-    "status": pa.string(),  # "ok", or why the numbers are not to be used
-}
-"""The columns before the metrics."""
-
-TAIL: dict[str, pa.DataType] = {
-    "duration": pa.float64(),  # seconds
-    "device": pa.string(),
-    "platform": pa.string(),
-    "dtype": pa.string(),
-    "versions": pa.string(),  # JSON
-    "commit": pa.string(),
-    "settings": pa.string(),  # of JAX and of its environment, JSON
-    "host_rows": pa.int64(),
-}
-"""The columns after the metrics."""
-
-OPTIONAL = ("time", "settings", "host_rows")
-"""Columns that a table may lack."""
-
-KEYS = ("point", "d", "seed", "trial", "time")
-"""What identifies a row, and the order in which rows are returned."""
-
-TYPES = HEAD | TAIL
-TEXT = tuple(name for name, kind in TYPES.items() if kind == pa.string())
-REQUIRED = tuple(name for name in TYPES if name not in OPTIONAL)
-REQUIRED_TEXT = tuple(name for name in TEXT if name in REQUIRED)
-
-
-def metric_columns(names: Iterable[str]) -> list[str]:
-    """Pick the metrics among the column names of trial rows, in their order."""
-    return [name for name in names if name not in TYPES]
-
-
-def check_metric_names(owner: str, names: Sequence[Any]) -> None:
-    """Raise `InputError` unless the metrics of `owner` have names of their own, each of them one."""
-    odd = [n for i, n in enumerate(names) if not isinstance(n, str) or not n or n in names[:i]]
-    if odd:
-        raise InputError(f"{owner}.metrics", odd[0], "names that are texts, each of them once")
-    taken = [name for name in names if name in TYPES]
-    if taken:
-        hint = "a column of every trial's row has that name: rename the metric"
-        raise InputError(f"{owner}.metrics", taken[0], f"any name but {', '.join(TYPES)}", hint)
-
-
-def column_order(names: Iterable[str]) -> list[str]:
-    """Column names as they are stored: head, metrics as they come, tail."""
-    names = list(names)
-    head, tail = ([n for n in part if n in names] for part in (HEAD, TAIL))
-    return head + metric_columns(names) + tail
+from simdiff.store.columns import KEYS, OPTIONAL, REQUIRED, TEXT, TYPES, column_order
 
 
 def to_table(frame: pd.DataFrame) -> pa.Table:
@@ -109,7 +51,7 @@ def union(tables: Sequence[pa.Table]) -> pd.DataFrame:
     # Encoded texts are reordered as numbers, which is quick; they are spelt out afterwards.
     whole = whole.select(names).unify_dictionaries().combine_chunks()
     whole = whole.take(pa.array(_order(whole)))
-    return whole.cast(pa.schema([(name, TYPES.get(name, pa.float64())) for name in names])).to_pandas()
+    return whole.cast(pa.schema([(name, _arrow(name)) for name in names])).to_pandas()
 
 
 def _order(table: pa.Table) -> np.ndarray:
@@ -145,8 +87,12 @@ def _empty() -> pa.Table:
     return pa.schema([(name, _encoded(name)) for name in TYPES]).empty_table()
 
 
+def _arrow(name: str) -> pa.DataType:
+    return pa.type_for_alias(TYPES.get(name, "float64"))
+
+
 def _encoded(name: str) -> pa.DataType:
-    return pa.dictionary(pa.int32(), pa.string()) if name in TEXT else TYPES.get(name, pa.float64())
+    return pa.dictionary(pa.int32(), pa.string()) if name in TEXT else _arrow(name)
 
 
 def _cast(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -156,7 +102,7 @@ def _cast(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _array(column: pd.Series) -> pa.Array:
-    kind = TYPES.get(str(column.name), pa.float64())
+    kind = _arrow(str(column.name))
     if kind == pa.string():
         return pa.array(_texts(column), type=kind)
     if kind == pa.int64():

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from simdiff.errors import InputError
-from simdiff.store import files, schema
+from simdiff.store import columns, files, schema
 
 SUFFIX = ".parquet"
 _NAME = re.compile(r"d(?P<d>\d+)-s(?P<seed>-?\d+)-(?P<first>\d+)-(?P<last>\d+)-(?P<crc>[0-9a-f]{8})\.parquet")
@@ -87,7 +87,7 @@ def read_shard(path: Path) -> pa.Table:
     if match is not None and match["crc"] != _crc(content):
         raise _unreadable(path, f"truncated or damaged: {len(content)} bytes, not those that were written")
     try:
-        file = pq.ParquetFile(pa.py_buffer(content), read_dictionary=list(schema.REQUIRED_TEXT))
+        file = pq.ParquetFile(pa.py_buffer(content), read_dictionary=list(columns.REQUIRED_TEXT))
         return schema.conform(file.read(use_threads=False))
     except KeyError as error:
         raise _unreadable(path, f"not trial rows: it has no column {error.args[0].decode()!r}") from error

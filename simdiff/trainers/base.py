@@ -7,9 +7,7 @@ What a trainer does in a trial is said by the kernel that a problem has for it: 
 from __future__ import annotations
 
 import abc
-from typing import ClassVar, Literal
-
-import optax
+from typing import Any, ClassVar, Literal
 
 Solution = Literal["minimum", "path"] | None
 
@@ -71,8 +69,8 @@ class Trainer(abc.ABC):
         return 1
 
     @property
-    def optimiser(self) -> optax.GradientTransformation | None:
-        """The optax optimiser of gradient training."""
+    def optimiser(self) -> Any:
+        """The optax optimiser of gradient training, an `optax.GradientTransformation`; None without one."""
         return None
 
     def flops(self, p: int, d: int) -> float:

@@ -12,60 +12,6 @@ Arrays and tables in, tables out: nothing here knows a problem or the engine. A 
 and `statuses` its words.
 """
 
-from simdiff.validation.allocation import allocate
-from simdiff.validation.estimators import OK, SizeStats, size_stats, trial_stats
-from simdiff.validation.finite_size import FiniteSizeFit, fit_limit, nested
-from simdiff.validation.hypothesis import Hypothesis, extrapolation_table, hypotheses
-from simdiff.validation.rule import Rule
-from simdiff.validation.sequential import half_width, next_trials, sequential_stderr
-from simdiff.validation.statuses import (
-    AGREE,
-    BELOW_ROUNDING,
-    COMPARED,
-    DISAGREE,
-    DOES_NOT_FIT,
-    INCONCLUSIVE,
-    MEANINGS,
-    NO_THEORY,
-    NOT_TESTABLE,
-    STATUSES,
-    UNDECIDED,
-    overall,
-)
-from simdiff.validation.verdict import Judgement, Verdict, check_fields, holm, judge, judge_table
+import lazy_loader as _lazy
 
-__all__ = [
-    "AGREE",
-    "BELOW_ROUNDING",
-    "COMPARED",
-    "DISAGREE",
-    "DOES_NOT_FIT",
-    "INCONCLUSIVE",
-    "MEANINGS",
-    "NOT_TESTABLE",
-    "NO_THEORY",
-    "OK",
-    "STATUSES",
-    "UNDECIDED",
-    "FiniteSizeFit",
-    "Hypothesis",
-    "Judgement",
-    "Rule",
-    "SizeStats",
-    "Verdict",
-    "allocate",
-    "check_fields",
-    "extrapolation_table",
-    "fit_limit",
-    "half_width",
-    "holm",
-    "hypotheses",
-    "judge",
-    "judge_table",
-    "nested",
-    "next_trials",
-    "overall",
-    "sequential_stderr",
-    "size_stats",
-    "trial_stats",
-]
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -28,7 +28,7 @@ import dataclasses
 import math
 
 import numpy as np
-from scipy import stats as distributions
+from scipy import special
 
 from simdiff.validation.corrections import Corrections, default_corrections, design, scales
 from simdiff.validation.estimators import FloatArray, SizeStats
@@ -68,7 +68,7 @@ class FiniteSizeFit:
         """Half the width of the limit's two-sided confidence interval (Student t with `dof`)."""
         if self.stderr == 0.0 or math.isnan(self.stderr):
             return self.stderr
-        return float(distributions.t.ppf(0.5 + confidence / 2, self.dof) * self.stderr)
+        return float(special.stdtrit(self.dof, 0.5 + confidence / 2) * self.stderr)
 
 
 def fit_operator(sizes: FloatArray, counts: FloatArray, corrections: Corrections) -> FloatArray:
@@ -142,4 +142,4 @@ def lack_of_fit(
     spread = float(np.sum(np.diag(residual) ** 2 / (counts - 1)))
     factor = rank + 2 * spread - 6 * spread / (rank + 2)
     freedom = rank * (rank + 2) / (3 * spread)
-    return chi2, float(distributions.f.sf(chi2 / factor, rank, freedom))
+    return chi2, float(special.fdtrc(rank, freedom, chi2 / factor))

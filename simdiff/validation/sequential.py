@@ -30,7 +30,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy import stats as distributions
+from scipy import special
 
 from simdiff.errors import InputError
 from simdiff.validation.allocation import allocate
@@ -52,7 +52,7 @@ def half_width(fit: FiniteSizeFit) -> float:
     stderr = sequential_stderr(fit)
     if stderr == 0.0 or math.isnan(stderr):
         return stderr
-    return float(distributions.t.ppf(0.5 + CONFIDENCE / 2, fit.dof) * stderr)
+    return float(special.stdtrit(fit.dof, 0.5 + CONFIDENCE / 2) * stderr)
 
 
 def asked_width(item: Hypothesis, fit: FiniteSizeFit, rule: Rule) -> float:

@@ -33,15 +33,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats as distributions
+from scipy import special
 
-from simdiff.errors import InputError
+from simdiff.validation.columns import COLUMNS, KEYS
 from simdiff.validation.corrections import in_words
 from simdiff.validation.estimators import FloatArray
 from simdiff.validation.finite_size import FiniteSizeFit, fit_limit, nested
@@ -193,7 +193,7 @@ def limit_p_value(limit: float, stderr: float, dof: float, negligible: float) ->
     if stderr == 0.0:
         return 1.0 if abs(limit) <= negligible else 0.0
     ends = np.array([abs(limit) - negligible, abs(limit) + negligible]) / stderr
-    return float(min(np.sum(distributions.t.sf(ends, dof)), 1.0))
+    return float(min(np.sum(special.stdtr(dof, -ends)), 1.0))
 
 
 def holm(p_values: npt.ArrayLike) -> FloatArray:
@@ -206,28 +206,11 @@ def holm(p_values: npt.ArrayLike) -> FloatArray:
     return np.where(np.isnan(p), np.nan, adjusted)
 
 
-_KEYS = ("point", "time", "metric")
-COLUMNS = [
-    *(*_KEYS, "theory", "estimate", "stderr", "p_value", "p_adjusted"),
-    *("verdict", "reason", "order", "corrections", "chi2", "chi2_dof", "p_fit", "trials", "sizes", "bad"),
-]
-"""The columns of a verdict's table. A summary puts the problem's fields beside them, so no field may have a
-name that stands here: `check_fields`."""
-
-
-def check_fields(owner: str, names: Iterable[str]) -> None:
-    """Raise `InputError` if a field of the problem `owner` is called like a column of its verdict."""
-    taken = [name for name in names if name in COLUMNS]
-    if taken:
-        hint = "a column of the summary has that name: rename the field"
-        raise InputError(f"{owner}.{taken[0]}", "a field", f"any name but {', '.join(COLUMNS)}", hint)
-
-
 _NOT_SHOWN = ("point", "order", "corrections", "chi2_dof", "sizes")
 
 
 def _key(j: Judgement) -> dict[str, object]:
-    return {name: getattr(j.hypothesis, name) for name in _KEYS}
+    return {name: getattr(j.hypothesis, name) for name in KEYS}
 
 
 def _row(j: Judgement, p_adjusted: float, surviving: float, rule: Rule) -> dict[str, object]:

@@ -10,7 +10,7 @@ import simdiff
 from simdiff.engine import run_trials
 from simdiff.errors import InputError
 from simdiff.store.schema import TYPES
-from simdiff.validation.verdict import COLUMNS
+from simdiff.validation.columns import COLUMNS
 
 
 @dataclasses.dataclass(frozen=True)

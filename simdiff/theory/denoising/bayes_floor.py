@@ -27,17 +27,17 @@ import dataclasses
 import functools
 import math
 import warnings
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.polynomial import chebyshev
-from scipy.fft import dct
-from scipy.interpolate import CubicSpline, PPoly
-from scipy.optimize import brentq
 
 from simdiff.errors import InputError, check_number
 from simdiff.theory.denoising.state_evolution import OutputChannel, channel
 from simdiff.theory.numerics.quadrature import QuadratureWarning
+
+if TYPE_CHECKING:
+    from scipy.interpolate import CubicSpline, PPoly
 
 _FEWEST, _MOST = 20, 160
 _TAIL = 1e-8
@@ -138,6 +138,8 @@ def _maxima(curves: Curves, alpha: float) -> np.ndarray:
     def slope(s: Any) -> Any:
         return alpha * curves.explained(s) + np.expm1(s)
 
+    from scipy.optimize import brentq
+
     s, values = curves.s, slope(curves.s)
     cells = np.nonzero((values[:-1] < 0) & (values[1:] >= 0))[0]
     maxima = [brentq(slope, s[i], s[i + 1], xtol=1e-13) for i in cells]
@@ -207,6 +209,8 @@ def _tabulate(of: OutputChannel, least: float, accuracy: float) -> tuple[Curves,
         values, count = np.insert(values, np.arange(1, count + 1), new, axis=0), 2 * count
     s = np.linspace(start, 0.0, max(50, math.ceil(-start / _STEP)) + 1)
     s = np.concatenate([s[:-1], s[-2] * 0.5 ** np.arange(1, 17), [0.0]])
+    from scipy.interpolate import CubicSpline
+
     explained, floor = (CubicSpline(s, c) for c in chebyshev.chebval(1.0 - 2.0 * s / start, _series(values)))
     integral = explained.antiderivative()
     integral.c[-1] -= integral(0.0)
@@ -220,6 +224,8 @@ def _at(of: OutputChannel, start: float, places: np.ndarray) -> np.ndarray:
 
 def _series(values: np.ndarray) -> np.ndarray:
     """Chebyshev coefficients (count + 1, 2) of the polynomials through values at the extrema."""
+    from scipy.fft import dct
+
     series = dct(values, type=1, axis=0) / (len(values) - 1)
     series[[0, -1]] *= 0.5
     return series

@@ -28,7 +28,6 @@ import warnings
 from typing import Any
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from simdiff.errors import check_integer
 from simdiff.theory.denoising.fixed_point import System
@@ -105,6 +104,8 @@ class Spectrum:
 
     def moment(self, order: int) -> float:
         """Mean of (eigenvalue)^order by quadrature of the density, plus the atoms."""
+        from scipy.interpolate import CubicSpline
+
         values = sum(weight * position**order for position, weight in self.atoms)
         for theta, place, slope, density in self._quadrature:
             spline = CubicSpline(theta, density * slope * (place + self._shift) ** order)

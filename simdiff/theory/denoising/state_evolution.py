@@ -26,7 +26,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.polynomial import chebyshev, legendre
-from scipy import sparse
 
 from simdiff.errors import InputError
 
@@ -207,6 +206,8 @@ def _chunks(first: np.ndarray) -> Iterator[tuple[int, int]]:
 
 def _moments(channel: OutputChannel, v: float, p: np.ndarray, nodes: _Nodes) -> np.ndarray:
     """(explained, floor) given each p. The rows of `matrix` are the grids of y of one p after the other."""
+    from scipy import sparse
+
     step = _Y_STEP / channel.level
     offsets, bell = _bell(step)
     sigma = _call(channel.fn, nodes.u) / (channel.eps * step)

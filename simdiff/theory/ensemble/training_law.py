@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 from scipy.special import ndtri
-from scipy.stats import qmc
 
 from simdiff.sampling.training_targets import Pairs, make_pairs
 
@@ -116,6 +115,8 @@ def _line(grain: float, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _sobol(shape: tuple[int, int], times: int, total: int) -> tuple[np.ndarray, np.ndarray]:
     """z (T, K, D) of equal shares (T, K), about 2^total / (T M) of them at a time."""
+    from scipy.stats import qmc
+
     M, D = shape
     count = max(3, round(total - math.log2(times * M)))
     rng = np.random.default_rng(0)

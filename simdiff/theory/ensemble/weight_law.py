@@ -29,7 +29,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.sparse.linalg import LinearOperator, gmres
 
 from simdiff.theory.ensemble.moments import Moments, moments
 from simdiff.theory.ensemble.training_law import TrainingLaw
@@ -116,6 +115,8 @@ def _leverages(at: _Nodes, size: int) -> np.ndarray:
 
 def _covariance(at: _Nodes, left: np.ndarray, mean: np.ndarray, R: np.ndarray, size: int) -> np.ndarray:
     """V of the corrected law: it stands on both sides of its equation, linearly."""
+    from scipy.sparse.linalg import LinearOperator, gmres
+
     source = at.sandwich(left, mean, None, R, size)
 
     def remainder(V: np.ndarray) -> np.ndarray:

@@ -1,0 +1,45 @@
+# The whole public surface. It is read when simdiff is imported, too: a name here is loaded from there.
+from . import data, functions, models, sampling, trainers
+from .analysis.best_ridge import best_ridge
+from .analysis.densities import learned_density
+from .analysis.diagnosis import diagnose
+from .analysis.regularisation import regularisation_path
+from .analysis.sample_complexity import sample_complexity
+from .analysis.spectra import feature_eigenvalues, feature_spectrum
+from .analysis.stopping import best_stopping, time_scales
+from .api import predict, simulate, validate
+from .errors import InputError
+from .problem import Metric, Problem
+from .problems.denoising.problem import DenoisingScoreMatching
+from .problems.ensemble.problem import EnsembleSampling
+from .problems.linear_chain.problem import LinearSampling
+from .sampling.proxy import proxy_score
+from .validation.verdict import Verdict
+
+__all__ = [
+    "DenoisingScoreMatching",
+    "EnsembleSampling",
+    "InputError",
+    "LinearSampling",
+    "Metric",
+    "Problem",
+    "Verdict",
+    "best_ridge",
+    "best_stopping",
+    "data",
+    "diagnose",
+    "feature_eigenvalues",
+    "feature_spectrum",
+    "functions",
+    "learned_density",
+    "models",
+    "predict",
+    "proxy_score",
+    "regularisation_path",
+    "sample_complexity",
+    "sampling",
+    "simulate",
+    "time_scales",
+    "trainers",
+    "validate",
+]

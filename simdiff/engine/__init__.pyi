@@ -1,0 +1,26 @@
+from .batch_program import memory_notes
+from .cores import spread_over_cores
+from .devices import check_memory, check_platform, use_devices
+from .keys import check_seed, trial_keys
+from .session import SESSION, Session
+from .sizes import check_sizes, whole_sizes
+from .trials import batch_size, batches, prepare, run_trials, trials_per_call
+
+__all__ = [
+    "SESSION",
+    "Session",
+    "batch_size",
+    "batches",
+    "check_memory",
+    "check_platform",
+    "check_seed",
+    "check_sizes",
+    "memory_notes",
+    "prepare",
+    "run_trials",
+    "spread_over_cores",
+    "trial_keys",
+    "trials_per_call",
+    "use_devices",
+    "whole_sizes",
+]

@@ -1,0 +1,23 @@
+from .columns import KEYS, OPTIONAL, REQUIRED, check_metric_names, metric_columns
+from .files import replacing
+from .provenance import commit, iso_date, machine, versions, versions_text
+from .run_folder import RunFolder
+from .tables import plain, read_table, write_table
+
+__all__ = [
+    "KEYS",
+    "OPTIONAL",
+    "REQUIRED",
+    "RunFolder",
+    "check_metric_names",
+    "commit",
+    "iso_date",
+    "machine",
+    "metric_columns",
+    "plain",
+    "read_table",
+    "replacing",
+    "versions",
+    "versions_text",
+    "write_table",
+]
