@@ -1,4 +1,4 @@
-"""Ships the folder `configs` as `simdiff/configs`, and `*.pyi`; the rest of the package is in pyproject.toml."""
+"""Ships the folder `configs` as `simdiff/configs`, and `*.pyi`; the rest is in pyproject.toml."""
 
 from setuptools import find_packages, setup
 
