@@ -32,7 +32,7 @@ class GradientFlow(Trainer):
         InputError: times that are not positive and increasing, or a negative ridge.
     """
 
-    times: tuple[float, ...]
+    times: Sequence[float]
     ridge: float = 0.0
 
     exact: ClassVar[bool] = True
@@ -45,12 +45,12 @@ class GradientFlow(Trainer):
     @property
     def training_times(self) -> tuple[float, ...]:
         """The times themselves."""
-        return self.times
+        return tuple(self.times)
 
     @property
     def recorded(self) -> tuple[float, ...]:
         """The times themselves."""
-        return self.times
+        return tuple(self.times)
 
     @property
     def smallest_scale(self) -> float:
