@@ -11,6 +11,7 @@ import pytest
 
 import simdiff
 from simdiff import engine
+from simdiff.cli import commands
 from simdiff.cli import compose as composition
 from simdiff.cli import main as cli
 from simdiff.cli.compose import CONFIGS, make_plan
@@ -336,7 +337,7 @@ def test_sweeps_over_groups_lists_ranges_and_references():
 
 def test_flags_and_overrides_come_in_any_order(monkeypatch):
     seen = []
-    monkeypatch.setattr(cli.commands, "predict", seen.append)
+    monkeypatch.setattr(commands, "predict", seen.append)
     for words in ("-m psi_n=1,2 m=3", "m=3 -m psi_n=1,2", "m=3 psi_n=1,2 --multirun"):
         assert cli.main(["predict", *words.split()]) == 0
     assert seen[0].points == seen[1].points == seen[2].points

@@ -12,7 +12,7 @@ import pytest
 from store_rows import POINT, assert_whole, trial_rows
 
 from simdiff.errors import InputError
-from simdiff.store import RunFolder, metric_columns, schema, shards
+from simdiff.store import RunFolder, columns, metric_columns, shards
 
 
 def test_rows_come_back_bit_for_bit(tmp_path: Path) -> None:
@@ -23,7 +23,7 @@ def test_rows_come_back_bit_for_bit(tmp_path: Path) -> None:
     back = RunFolder(tmp_path).trials()
     pd.testing.assert_frame_equal(back[frame.columns], frame, check_exact=True, check_dtype=False)
     assert np.signbit(back["train"].iloc[-1])
-    assert list(back)[:7] == list(schema.HEAD)
+    assert list(back)[:7] == list(columns.HEAD)
     assert metric_columns(back) == ["test", "train"]
 
 
@@ -105,7 +105,7 @@ def test_an_empty_folder_gives_an_empty_typed_frame(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     assert run.append(trial_rows([])) == []
     rows = run.trials()
-    assert list(rows) == list(schema.REQUIRED)
+    assert list(rows) == list(columns.REQUIRED)
     assert len(rows) == 0
     assert rows["trial"].dtype == np.int64
     assert run.trials(POINT, 100, 0).empty
@@ -225,7 +225,7 @@ def test_rows_of_the_wrong_kind_are_refused(tmp_path: Path, change: dict, messag
     assert not list((tmp_path / "trials").iterdir())
 
 
-@pytest.mark.parametrize("name", schema.REQUIRED)
+@pytest.mark.parametrize("name", columns.REQUIRED)
 def test_a_missing_column_is_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match=f"missing: {name}"):
         RunFolder(tmp_path).append(trial_rows([0]).drop(columns=[name]))
