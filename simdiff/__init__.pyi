@@ -7,12 +7,14 @@ from .analysis.regularisation import regularisation_path
 from .analysis.sample_complexity import sample_complexity
 from .analysis.spectra import feature_eigenvalues, feature_spectrum
 from .analysis.stopping import best_stopping, time_scales
-from .api import predict, simulate, validate
+from .api import predict, simulate
 from .errors import InputError
 from .problem import Metric, Problem
 from .problems.denoising.problem import DenoisingScoreMatching
 from .problems.ensemble.problem import EnsembleSampling
 from .problems.linear_chain.problem import LinearSampling
+from .run.run import Run
+from .run.verbs import open, sweep, validate
 from .sampling.proxy import proxy_score
 from .validation.verdict import Verdict
 
@@ -23,6 +25,7 @@ __all__ = [
     "LinearSampling",
     "Metric",
     "Problem",
+    "Run",
     "Verdict",
     "best_ridge",
     "best_stopping",
@@ -33,12 +36,14 @@ __all__ = [
     "functions",
     "learned_density",
     "models",
+    "open",
     "predict",
     "proxy_score",
     "regularisation_path",
     "sample_complexity",
     "sampling",
     "simulate",
+    "sweep",
     "time_scales",
     "trainers",
     "validate",

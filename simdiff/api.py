@@ -1,4 +1,4 @@
-"""The three verbs of the library: predict, simulate, validate."""
+"""Two of the verbs, predict and simulate, and the checked study of a point that validation begins with."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from simdiff.engine.sizes import Sizes
-    from simdiff.validation import Verdict
-    from simdiff.validation.study import Progress, Study
+    from simdiff.validation.study import Study
 
 TheorySpec = str | Callable[[Problem], Mapping[str, Any]] | None
 
@@ -67,57 +66,6 @@ def simulate(
     engine.check_memory(problem, d, field="d")
     frames = engine.run_trials(problem, d, engine.check_seed(seed), range(count), dtype)
     return pd.concat(frames, ignore_index=True)
-
-
-def validate(
-    problem: Problem,
-    theory: TheorySpec = None,
-    sizes: Sizes | None = None,
-    precision: float = 0.005,
-    alpha: float = 0.05,
-    seed: int = 0,
-    max_trials: int = 512,
-    dtype: str = "auto",
-    progress: Progress | None = None,
-    extrapolation: Any = None,
-    absolute: float = 0.0,
-) -> Verdict:
-    """Test a theory against the limit extrapolated from simulations at several sizes.
-
-    Trials are added until every metric's limit is known to `precision` (relative half width of its 95%
-    confidence interval) or `max_trials` at a size are spent; the decision looks at standard errors only.
-    Data that have one size only are compared with theory at that size, without extrapolation.
-
-    Args:
-        problem: the problem.
-        theory: as for `predict`.
-        sizes: two or more; None: 80, 120, 240, 480, or the only one that the data have.
-        precision: relative half width of the limits' 95% confidence intervals.
-        alpha: chance of rejecting a correct theory, over all metrics.
-        seed: an integer from 0 to 2^32 - 1.
-        max_trials: most trials at one size.
-        dtype: as for `simulate`.
-        extrapolation: the corrections at finite d that are fitted beside the limit: a list of exponents x
-            of d^-x (or "log d/d"), "none", or None, which supposes [1, 2] and rejects a theory only if
-            d^(-2/3) and d^(-4/3) reject it as well.
-        absolute: half width that is always enough, in the metrics' unit; 0 for none.
-        progress: called after every batch with (d, trials finished, trials wanted).
-
-    Returns:
-        A `Verdict`: `.agree` is True, False or None (precision not reached); `.table` has one row per metric.
-
-    Raises:
-        InputError: a bad argument, before anything is computed.
-    """
-    from simdiff.validation import judge_table
-    from simdiff.validation.study import InMemoryTrials, collect
-
-    study = make_study(
-        *(problem, theory, sizes, precision, alpha, seed, max_trials, dtype),
-        extrapolation=extrapolation,
-        absolute=absolute,
-    )
-    return judge_table(collect(study, InMemoryTrials(), progress), study.rule)
 
 
 @with_pinned_settings

@@ -40,9 +40,10 @@ ALLOWED = {
     "api": {"engine", "parts", "store", "theory", "validation", *CONTRACTS},
     "report": {"analysis", "engine", "parts", "problems", "sampling", "store", "theory", "validation"}
     | CONTRACTS,
-    "cli": {"api", "engine", "functions", "parts", "problems", "report", "store", "theory"}
+    "run": {"api", "engine", "parts", "report", "store", "theory", "validation", *CONTRACTS},
+    "cli": {"api", "engine", "functions", "parts", "problems", "report", "run", "store", "theory"}
     | {"validation", *CONTRACTS},
-    "__init__": {"analysis", "api", "problems", "sampling", "validation", *PARTS, *CONTRACTS},
+    "__init__": {"analysis", "api", "problems", "run", "sampling", "validation", *PARTS, *CONTRACTS},
 }
 HOMES = {
     "hydra": "cli",
@@ -132,6 +133,8 @@ PLANTED = {
     "validation/zz.py": ("from simdiff.problems import LinearSampling", "problems"),
     "store/zz.py": ("from simdiff import engine", "engine"),
     "report/zz.py": ("import simdiff.cli.main", "cli"),
+    "report/zx.py": ("from simdiff.run.run import Run", "run"),
+    "run/zz.py": ("from simdiff.cli.main import main", "cli"),
     "api.py": ("from simdiff.report import text", "report"),
     "report/zy.py": ("import hydra", "hydra"),
     "cli/zz.py": ("import pyarrow.parquet", "pyarrow"),

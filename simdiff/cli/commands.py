@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import shutil
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from types import MappingProxyType
+from pathlib import Path
 from typing import Any
-
-import numpy as np
-import pandas as pd
 
 from simdiff import theory
 from simdiff.api import make_study
-from simdiff.cli.changed_code import changed_problems, description, theory_notes
-from simdiff.cli.progress import RunProgress, compile_ahead
-from simdiff.cli.recorded import check_same, differences
-from simdiff.engine import check_platform, memory_notes, spread_over_cores, use_devices
+from simdiff.cli.progress import RunProgress
+from simdiff.engine import check_platform, spread_over_cores, use_devices
 from simdiff.engine.program_cache import use_cache
 from simdiff.errors import InputError, check_integer
 from simdiff.functions import activation_names
@@ -27,13 +21,17 @@ from simdiff.parts import registry
 from simdiff.parts.build import KINDS, build_problem
 from simdiff.parts.jax_settings import settings_text
 from simdiff.problem import flatten
-from simdiff.report.figures import check_figures, draw_all, make_tables
-from simdiff.report.figures.base import Material
+from simdiff.report.figures import check_figures
 from simdiff.report.phrases import unfinished
-from simdiff.report.text import build_report, console_table
-from simdiff.store import RunFolder, commit, iso_date, machine, versions, versions_text
-from simdiff.validation import Hypothesis, Rule, Verdict, extrapolation_table, judge_table
-from simdiff.validation.study import Study, collect, raised_by_theory, replay
+from simdiff.report.text import console_table
+from simdiff.run import record
+from simdiff.run.ahead import compile_ahead
+from simdiff.run.changed_code import changed_problems, description
+from simdiff.run.contents import About
+from simdiff.run.reopened import arguments, reopened
+from simdiff.run.run import Run
+from simdiff.store import RunFolder, commit, unpack, versions_text
+from simdiff.validation.study import Replay, Study, collect, raised_by_theory, replay
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +82,7 @@ def run(plan: Plan) -> None:
     """Simulate what is missing, then write tables, report and figures."""
     _take_devices(plan)
     studies, folder = prepare(plan)
-    _write(plan, studies.values(), _simulate(studies.values(), folder), folder)
+    _write(_simulate(_run(plan, studies.values(), folder)))
 
 
 def prepare(plan: Plan, *, here: bool = True) -> tuple[dict[int, Study], RunFolder]:
@@ -106,9 +104,8 @@ def prepare(plan: Plan, *, here: bool = True) -> tuple[dict[int, Study], RunFold
     folder = RunFolder(str(plan.setting("out")))
     for line in changed_problems(studies.values(), folder):  # a damaged file shows now, not after an hour
         print(line, file=sys.stderr)
-    if differences(plan.record, str(folder.path)):
-        folder.set_report_aside()
-    folder.save_config(json.dumps(plan.record, indent=1))
+    points = [{**arguments(plan.points[n]), "point": study.point} for n, study in studies.items()]
+    record.keep(folder, plan.record, points)
     for rule in dict.fromkeys(study.rule for study in studies.values()):
         folder.save_rule(rule.describe(), [study.point for study in studies.values() if study.rule == rule])
     return studies, folder
@@ -119,7 +116,7 @@ def simulate(plan: Plan) -> None:
     _take_devices(plan)
     use_cache(plan.setting("compilation_cache"))
     studies = _studies(plan)
-    _simulate(studies.values(), RunFolder(str(plan.setting("out"))))
+    _simulate(_run(plan, studies.values(), RunFolder(str(plan.setting("out")))))
 
 
 def _take_devices(plan: Plan) -> None:
@@ -127,13 +124,19 @@ def _take_devices(plan: Plan) -> None:
     use_devices(plan.setting("devices"))
 
 
-def _simulate(studies: Collection[Study], folder: RunFolder) -> list[Hypothesis]:
-    items: list[Hypothesis] = []
-    with RunProgress(list(studies)) as progress, compile_ahead(list(studies)):
-        for number, study in enumerate(studies):
-            items += collect(study, folder, progress.of(number))
-    folder.compact()
-    return items
+def _simulate(run: Run) -> Run:
+    """Run the trials that are missing; programs are compiled ahead only for points that lack some."""
+    known = [(study, replay(study, run.store)) for study in run.studies]
+    lacking = [study for study, found in known if found.lacking]
+    if not lacking:
+        return run.judged(known)
+    found = []
+    with RunProgress(list(run.studies)) as progress, compile_ahead(lacking):
+        for number, study in enumerate(run.studies):
+            found.append((study, Replay(collect(study, run.store, progress.of(number)), {})))
+    if run.folder is not None:
+        run.folder.compact()
+    return run.judged(found)
 
 
 def report(plan: Plan, *, replace: bool = False) -> None:
@@ -144,7 +147,7 @@ def report(plan: Plan, *, replace: bool = False) -> None:
     """
     folder = RunFolder(str(plan.setting("out")), create=False)
     if not replace:
-        check_same(plan.record, str(folder.path))
+        record.check_same(plan.record, str(folder.path))
     use_cache(plan.setting("compilation_cache"))
     studies = _studies(plan, here=False)
     check_figures(plan.setting("figure"), list(studies.values()))
@@ -152,12 +155,40 @@ def report(plan: Plan, *, replace: bool = False) -> None:
     conclude(plan, studies.values(), folder)
 
 
+def report_again(folder: str) -> None:
+    """Write the report of a run that Python began, from the trials there are.
+
+    Raises:
+        InputError: it cannot be opened, see `simdiff.open`.
+    """
+    run = reopened(folder, None)
+    RunFolder(folder, create=False).check_writable()
+    _write(dataclasses.replace(run, stored={}))
+
+
+def export_run(folder: str, archive: str) -> None:
+    """Pack a run into a new zip file.
+
+    Raises:
+        InputError: no run's folder, or the file exists.
+    """
+    print(reopened(folder, None).export(archive))
+
+
+def import_run(archive: str, folder: str | None) -> None:
+    """Unpack a run into a new folder; without a name runs/ and that of the file.
+
+    Raises:
+        InputError: no archive of a run, or the folder exists.
+    """
+    print(unpack(archive, folder or Path("runs") / Path(archive).stem))
+
+
 def conclude(plan: Plan, studies: Collection[Study], folder: RunFolder) -> int:
     """Write tables, report and figures from the trials there are; returns how many points lack some."""
-    replays = {study.point: replay(study, folder) for study in studies}
-    lacking = {point: found.lacking for point, found in replays.items() if found.lacking}
-    _write(plan, studies, [item for found in replays.values() for item in found.items], folder, lacking)
-    return len(lacking)
+    run = _run(plan, studies, folder)
+    _write(run)
+    return len(run.lacking)
 
 
 def predict(plan: Plan) -> None:
@@ -166,6 +197,9 @@ def predict(plan: Plan) -> None:
     problems = [build_problem(config) for config in plan.points]
     with raised_by_theory(plan.setting("theory"), problems):
         values = theory.evaluate_many(plan.setting("theory"), problems)
+    import numpy as np
+    import pandas as pd
+
     rows: list[dict[str, Any]] = []
     for config, problem, found in zip(plan.points, problems, values, strict=True):
         swept = {key: flatten(config).get(key, "") for key in plan.axes}
@@ -222,46 +256,28 @@ def _studies(plan: Plan, *, here: bool = True) -> dict[int, Study]:
     return dict(studies.values())
 
 
-def _write(
-    plan: Plan,
-    studies: Collection[Study],
-    items: Sequence[Hypothesis],
-    folder: RunFolder,
-    lacking: Mapping[str, Mapping[int, int]] = MappingProxyType({}),
-) -> None:
-    """Tables, figures and report of all points together; `lacking`: {point: {d: trials still to run}}."""
-    studies = list(studies)
-    rule = _shared_rule(plan, studies)
-    summary = _summary(studies, judge_table(items, rule))
-    sizes = extrapolation_table(items)
-    folder.write_table("summary", summary)
-    folder.write_table("finite_sizes", sizes)
-    material = Material(plan.setting("figure"), studies, summary, sizes)
-    tables = make_tables(material)
-    for name, table in tables.items():
-        folder.write_table(name, table)
-    figures = draw_all(dataclasses.replace(material, tables=tables), folder)
-    facts = _provenance(plan, studies, folder)
-    stated = rule.describe() | {"seed": studies[0].seed}
-    title = str(plan.setting("name"))
-    text = build_report(
-        summary,
-        sizes,
-        stated,
-        facts,
-        figures,
-        title=title,
-        folder=folder.path,
-        complexity=tables.get("sample_complexity"),
-        lacking=lacking,
+def _run(plan: Plan, studies: Collection[Study], folder: RunFolder) -> Run:
+    """The run of a plan's points."""
+    asked = plan.setting("sizes")
+    about = About(
+        title=str(plan.setting("name")),
+        command=plan.command,
+        theory=str(plan.setting("theory") or next(iter(studies)).problem.default_theory),
         known=_known(plan),
+        figure=plan.setting("figure"),
+        sizes=None if asked is None else tuple(asked),
     )
-    folder.write_text("report.md", text)
+    return Run(tuple(studies), folder, about, folder)
+
+
+def _write(run: Run) -> None:
+    """Tables, figures and report of all points together; the verdicts on the console."""
+    path = run.write()
     width = shutil.get_terminal_size((100, 24)).columns
-    print(console_table(summary, width, color=sys.stdout.isatty(), known=_known(plan)))
-    if lacking:
-        print(f"{unfinished(summary, lacking)} The command that began the run goes on with it.")
-    print(f"Report: {folder.path / 'report.md'}")
+    print(console_table(run.summary, width, color=sys.stdout.isatty(), known=run.about.known))
+    if run.lacking:
+        print(f"{unfinished(run.summary, run.lacking)} The command that began the run goes on with it.")
+    print(f"Report: {path}")
 
 
 def _known(plan: Plan) -> str:
@@ -270,70 +286,3 @@ def _known(plan: Plan) -> str:
     if known is not None and not isinstance(known, str):
         raise InputError("known", known, "a text, or null")
     return " ".join((known or "").split())
-
-
-def _shared_rule(plan: Plan, studies: Sequence[Study]) -> Rule:
-    """The rule of all points; its sizes as asked where points were rounded to different ones.
-
-    Where only some of the points have a limit, it is the rule of those.
-    """
-    limits = [study.rule for study in studies if study.rule.extrapolate]
-    rules = limits or [study.rule for study in studies]
-    asked = plan.setting("sizes") if limits else None
-    if asked is None or all(rule == rules[0] for rule in rules):
-        asked = {d for rule in rules for d in rule.sizes}
-    return dataclasses.replace(rules[0], sizes=tuple(sorted(set(asked))))
-
-
-def stored_rows(folder: RunFolder, study: Study) -> pd.DataFrame:
-    """The rows of a study's sizes and seed that are in the folder."""
-    rows = [folder.trials(study.point, d, study.seed) for d in study.sizes]
-    return pd.concat(rows, ignore_index=True)
-
-
-def _summary(studies: Sequence[Study], verdict: Verdict) -> pd.DataFrame:
-    """The verdicts with a column for every parameter of the problems."""
-    parameters = [
-        {"point": study.point, **{k: v for k, v in flatten(study.problem.describe()).items() if _scalar(v)}}
-        for study in studies
-    ]
-    return pd.DataFrame(parameters).merge(verdict.table, on="point")
-
-
-def _scalar(value: Any) -> bool:
-    return isinstance(value, (str, int, float, bool))
-
-
-def _provenance(plan: Plan, studies: Sequence[Study], folder: RunFolder) -> dict[str, Any]:
-    rows = pd.concat([stored_rows(folder, study) for study in studies], ignore_index=True)
-    notes = sorted({note for study in studies for note in study.problem.notes()})
-    notes += changed_problems(studies, folder)
-    theory_name = plan.setting("theory") or studies[0].problem.default_theory
-    notes += theory_notes(studies[0], str(theory_name), folder)
-    notes += memory_notes()
-    single = {not study.rule.extrapolate for study in studies}
-    if single == {True, False}:
-        notes.append("points whose data have one size are compared with theory at that size (order 0)")
-    if len({study.sizes for study in studies if study.rule.extrapolate}) > 1:
-        notes.append("sizes differ between points so that n, p and multiplicities are whole numbers")
-    facts: dict[str, Any] = {"command": plan.command, "seed": studies[0].seed, "date": iso_date()}
-    for name in ("device", "platform", "dtype", "commit"):
-        facts[name] = ", ".join(sorted({str(v) for v in rows[name].dropna()})) if len(rows) else ""
-    facts["machine"], facts["versions"] = machine(), versions()
-    facts["trials"] = int(rows.drop_duplicates(["point", "d", "seed", "trial"]).shape[0])
-    facts["seconds in trials"] = round(
-        float(rows.drop_duplicates(["point", "d", "trial"])["duration"].sum()), 1
-    )
-    facts |= _diagnostics(studies, rows)
-    return facts | ({"notes": "; ".join(notes)} if notes else {})
-
-
-def _diagnostics(studies: Sequence[Study], rows: pd.DataFrame) -> dict[str, str]:
-    """What trials recorded beside the metrics that are compared: total, mean and largest value."""
-    found = {}
-    for metric in dict.fromkeys(m for study in studies for m in study.problem.metrics if not m.compare):
-        values = rows[metric.name].dropna() if metric.name in rows else pd.Series(dtype=float)
-        if len(values):
-            spread = f"{values.sum():.6g} in {len(values)} rows, at most {values.max():.6g} in one"
-            found[f"{metric.name} ({metric.meaning})"] = spread
-    return found

@@ -23,11 +23,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from simdiff.cli.commands import Plan
 from simdiff.cli.launchers import launchers
-from simdiff.cli.recorded import default_name
 from simdiff.errors import InputError, check_choice
 from simdiff.parts import registry
 from simdiff.parts.build import KINDS, RUN_SETTINGS, arguments_of
 from simdiff.report.figures import own_settings
+from simdiff.run.record import default_name
 
 CONFIGS = next(
     folder

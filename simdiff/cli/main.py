@@ -26,8 +26,17 @@ _COMMANDS = {
     "run": "simulate, compare with theory, and write tables, verdicts and figures to the run folder",
     "predict": "print what the theory says; nothing is simulated",
     "report": "write the report of a run folder again, also while the run goes on",
+    "export": "pack a run folder, with a dictionary of its data, into a zip file",
+    "import": "unpack such a file into a new folder",
     "list": "name experiments, data, models, activations, trainers, problems and theories",
 }
+
+
+_FILES = {"export": ("FOLDER", "FILE.zip"), "import": ("FILE.zip", "[FOLDER]")}
+"""Arguments of the commands that move whole runs."""
+
+_SIMPLE = (None, "list", *_FILES)
+"""Commands that take no overrides."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,13 +86,21 @@ def _parser(described: str | None) -> argparse.ArgumentParser:
     kinds = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     for name, text in _COMMANDS.items():
         sub = kinds.add_parser(name, help=text, description=text, formatter_class=raw)
-        if name != "list":
+        if name in _FILES:
+            _add_files(sub, name)
+        elif name not in _SIMPLE:
             _add_arguments(sub, name)
-        if name == described != "list":
+        if name == described and name not in _SIMPLE:
             from simdiff.cli.override_help import overrides
 
             sub.epilog = overrides()
     return parser
+
+
+def _add_files(sub: argparse.ArgumentParser, name: str) -> None:
+    sub.usage = f"simdiff {name} [-h] {' '.join(_FILES[name])}"
+    for place in _FILES[name]:
+        sub.add_argument(place.strip("[]"), nargs="?" if place[0] == "[" else None)
 
 
 def _add_arguments(sub: argparse.ArgumentParser, name: str) -> None:
@@ -103,7 +120,7 @@ def _dispatch(argv: list[str]) -> int:
     parser = _parser(command if {"-h", "--help"} & set(argv) else None)
     arguments, extra = parser.parse_known_args(argv)
     # argparse takes one unbroken run of positionals: overrides after a flag come back as `extra`.
-    simple = arguments.command in (None, "list")
+    simple = arguments.command in _SIMPLE
     refused = [word for word in extra if simple or word.startswith("-")]
     if refused:
         allowed = "--help" if simple else "name=value overrides, -m and --help"
@@ -113,6 +130,8 @@ def _dispatch(argv: list[str]) -> int:
         return 0
     if arguments.command == "list":
         return _list_all()
+    if arguments.command in _FILES:
+        return _move(arguments)
     words = ([*arguments.overrides, *extra], arguments.multirun, shlex.join(["simdiff", *argv]))
     return _carry_out(arguments, words)
 
@@ -125,12 +144,23 @@ def _list_all() -> int:
     return 0
 
 
+def _move(arguments: argparse.Namespace) -> int:
+    from simdiff.cli import commands
+
+    places = [vars(arguments)[place.strip("[]")] for place in _FILES[arguments.command]]
+    getattr(commands, f"{arguments.command}_run")(*places)
+    return 0
+
+
 def _carry_out(arguments: argparse.Namespace, words: Words) -> int:
     from simdiff.cli import cluster, commands
     from simdiff.cli.compose import make_plan
-    from simdiff.cli.recorded import report_words
+    from simdiff.cli.recorded import of_python, report_words
 
     commands.settle()
+    if arguments.command == "report" and (folder := of_python(words)):
+        commands.report_again(folder)
+        return 0
     if arguments.command == "report":
         commands.report(make_plan(*report_words(words)), replace=arguments.replace)
         return 0

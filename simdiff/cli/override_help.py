@@ -42,6 +42,7 @@ examples:
   simdiff run -m model.psi_p=0.5,1,2,4 m=1,4,inf precision=0.01
   simdiff predict -m psi_n=0.5,1,2,4,8 trainer.ridge=1e-4
   simdiff report runs/gaussian_learning_curve
+  simdiff export runs/gaussian_learning_curve curve.zip
   simdiff run experiment=gaussian_learning_curve launcher=slurm launcher.jobs=32
 
 A run that was interrupted goes on where it was when the same command is given again.

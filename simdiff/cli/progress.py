@@ -1,20 +1,17 @@
-"""Progress of a run on the terminal, and compilation a step ahead of the trials."""
+"""Progress of a run on the terminal."""
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from simdiff import engine
 from simdiff.validation.study import Progress as Callback
 from simdiff.validation.study import Study
 
@@ -101,25 +98,3 @@ class RunProgress:
         elapsed = time.monotonic() - self._start
         left = elapsed * max(0.0, self._total() - self._done) / self._fresh
         return f"{datetime.timedelta(seconds=round(left))} left"
-
-
-@contextlib.contextmanager
-def compile_ahead(studies: Sequence[Study]) -> Iterator[None]:
-    """Compile the programs of later points while earlier ones run."""
-    stop = threading.Event()
-
-    def work() -> None:
-        for study in studies:
-            for d in study.sizes:
-                if stop.is_set():
-                    return
-                with contextlib.suppress(Exception):  # the run itself meets the same error and reports it
-                    engine.prepare(study.problem, d, study.seed, study.dtype)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()

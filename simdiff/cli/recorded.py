@@ -1,36 +1,51 @@
-"""What a run's folder records of the command that made it, so that no report takes the place of another's.
+"""The words of a report: on a folder alone it repeats the command that the folder records.
 
-The record is config.yaml. A report on a folder alone repeats the command that is recorded; one that is given
-a configuration of its own has to agree with it.
+One that is given a configuration of its own has to agree with the record, see `simdiff.run.record`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 import shlex
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from simdiff.errors import InputError
-from simdiff.parts.build import RUN_SETTINGS
-from simdiff.store import RunFolder
+from simdiff.run.record import recorded
 
 Words = tuple[Sequence[str], bool, str]
 """The arguments of `compose.make_plan`."""
 
-_ELSEWHERE = {
-    *("command", "out", "name", "launcher", "devices", "compilation_cache", "figure", "experiment", "sweep"),
-}
-"""Entries that change no number of a report: where things run and lie, and what is drawn."""
+
+def named_folder(words: Words) -> str:
+    """The folder, where only FOLDER, or only out=FOLDER, names a run; "" otherwise.
+
+    Raises:
+        InputError: several folders.
+    """
+    overrides, multirun, _ = words
+    folders = [word for word in overrides if "=" not in word]
+    if len(folders) > 1:
+        raise InputError("command line", " ".join(folders), "one folder")
+    if folders:
+        return folders[0]
+    alone = not multirun and len(overrides) == 1 and overrides[0].startswith("out=")
+    return _unquoted(overrides[0].removeprefix("out=")) if alone else ""
 
 
-def default_name(config: Mapping[str, Any]) -> str:
-    """A name for a run that has none: its problem, and digits of all that its numbers depend on."""
-    text = json.dumps(_numbers(config), sort_keys=True)
-    problem = re.sub(r"\W+", "_", str(config["problem"]).rpartition(":")[2])
-    return f"{problem}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+def of_python(words: Words) -> str:
+    """The folder that is to be reported on, if Python began its run; "" otherwise.
+
+    Raises:
+        InputError: with overrides: the run has no command line that they could change.
+    """
+    folder = named_folder(words)
+    began = str(recorded(folder).get("command", "")) if folder else ""
+    if not began.startswith("simdiff."):
+        return ""
+    more = [word for word in words[0] if "=" in word and not word.startswith("out=")]
+    if more:
+        hint = "simdiff.open(folder) in Python has everything"
+        raise InputError("command line", " ".join(more), "the folder alone: Python began this run", hint)
+    return folder
 
 
 def report_words(words: Words) -> Words:
@@ -39,13 +54,10 @@ def report_words(words: Words) -> Words:
     Raises:
         InputError: there is no such run, or its record names no command.
     """
-    overrides, multirun, command = words
-    folders = [word for word in overrides if "=" not in word]
-    if not folders and (multirun or len(overrides) != 1 or not overrides[0].startswith("out=")):
+    overrides, _, command = words
+    folder = named_folder(words)
+    if not folder:
         return words
-    if len(folders) > 1:
-        raise InputError("command line", " ".join(folders), "one folder")
-    folder = folders[0] if folders else _unquoted(overrides[0].removeprefix("out="))
     run = shlex.split(str(recorded(folder).get("command", "")))[2:]
     if not run and not recorded(folder):
         raise InputError("run folder", folder, "a run's folder with its config.yaml")
@@ -64,42 +76,3 @@ def _quoted(folder: str) -> str:
     """The override that names a folder, whatever characters its name has."""
     escaped = folder.replace("\\", "\\\\").replace("'", "\\'")
     return f"out='{escaped}'"
-
-
-def recorded(folder: str) -> dict[str, Any]:
-    """The record of a run; {} if there is none.
-
-    Raises:
-        InputError: the folder is no run's, or its config.yaml was written by something else.
-    """
-    text = RunFolder(folder, create=False).read_text("config.yaml")
-    try:
-        found = json.loads(text or "{}")
-    except ValueError as error:
-        raise InputError(f"{folder}/config.yaml", str(error), "the configuration of a run") from error
-    return found if isinstance(found, dict) else {}
-
-
-def differences(config: Mapping[str, Any], folder: str) -> list[str]:
-    """Entries in which a configuration differs from the one on record; [] where there is none."""
-    here, there = _numbers(config), _numbers(recorded(folder))
-    settings = {*RUN_SETTINGS} - there.keys()  # those that came to be since
-    names = sorted({*here, *there} - settings) if there else []
-    return [
-        f"{name} is {json.dumps(there.get(name))} there, {json.dumps(here.get(name))} here"
-        for name in names
-        if here.get(name) != there.get(name)
-    ]
-
-
-def check_same(config: Mapping[str, Any], folder: str) -> None:
-    """Raise `InputError` if the folder is that of another configuration."""
-    if found := differences(config, folder):
-        allowed = f"the folder of a run of this configuration: {'; '.join(found)}"
-        hint = f"simdiff report {shlex.quote(folder)} takes the run's own, --replace writes over its report"
-        raise InputError("out", folder, allowed, hint)
-
-
-def _numbers(config: Mapping[str, Any]) -> dict[str, Any]:
-    plain = json.loads(json.dumps(dict(config), default=str))
-    return {name: value for name, value in plain.items() if name not in _ELSEWHERE}

@@ -24,8 +24,8 @@ def trials(text: Any) -> list[int]:
 
 def keys(summary: pd.DataFrame) -> list[str]:
     """Return the columns that tell the rows of one metric apart."""
-    times = "time" in summary.columns and len(columns.values(summary, "time")) > 1
-    return [*columns.varying(summary), *(["time"] if times else [])]
+    apart = [c for c in ("theory_name", "time") if c in summary and len(columns.values(summary, c)) > 1]
+    return [*columns.varying(summary), *apart]
 
 
 def where(row: Mapping[str, Any] | pd.Series, keys: Iterable[str]) -> str:

@@ -6,11 +6,11 @@ the results as the problem's parameters; only those that vary become columns her
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -59,44 +59,60 @@ def headline(summary: pd.DataFrame) -> str:
     return f"{verdict}: of {whole}, {parts}."
 
 
-def build_report(
-    summary: pd.DataFrame,
-    extrapolation: pd.DataFrame,
-    rule: Mapping[str, Any],
-    provenance: Mapping[str, Any],
-    figures: Sequence[str | Path] = (),
-    *,
-    title: str = "simdiff report",
-    folder: Path | None = None,
-    complexity: pd.DataFrame | None = None,
-    lacking: Mapping[str, Mapping[int, int]] = MappingProxyType({}),
-    known: str = "",
-) -> str:
-    """Build the text of `report.md` (Markdown).
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What is reported of a run, in words.
 
-    `summary`, `extrapolation`: the tables of the run. `rule`: the acceptance rule as fixed before the
-    run; its precision, alpha, seed and min_trials are used where it has them, its "text" is its wording
-    as a sentence, and all of it is shown.
-    `provenance`: device, versions, commit, date, command or whatever is known. `figures`: image files;
-    each PNG is embedded, with a link to the PDF of the same name when that is in the list. `folder`:
-    where the report will lie, so that links are relative to it. `complexity`: the table of sample
-    complexities, if one was asked for. `known`: what is known of disagreements. `lacking`: {point: {d:
-    trials that are still to run}} of a run that is not finished.
+    summary, extrapolation: the tables of the run.
+    rule: the acceptance rule as fixed before the run; its precision, alpha, seed and min_trials are used
+        where it has them, its "text" is its wording as a sentence, and all of it is shown.
+    provenance: device, versions, commit, date, command or whatever is known.
+    complexity: the table of sample complexities, if one was asked for.
+    lacking: {point: {d: trials that are still to run}} of a run that is not finished.
+    known: what is known of disagreements.
     """
-    sections = {
-        "Acceptance rule": _rule(rule),
-        "Verdicts": _verdicts(summary),
-        "Trials without a finite result": _non_finite(summary),
-        "What is missing": wording.missing(summary, rule, lacking),
-        "Finite sizes": _finite_sizes(summary, extrapolation),
-        "Sample complexity": _complexity(complexity),
-        "Figures": _figures(figures, folder),
-        "Provenance": _facts(provenance),
-    }
-    head = f"# {title}\n\n**{headline(summary)}**\n\n{_effort(summary, rule)}\n"
-    head += f"\n{told}\n" if (told := known_disagreements(summary, known)) else ""
-    head += f"\n**{wording.unfinished(summary, lacking)}**\n" if lacking else ""
-    return head + "".join(f"\n## {name}\n\n{text}\n" for name, text in sections.items() if text)
+
+    summary: pd.DataFrame
+    extrapolation: pd.DataFrame
+    rule: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    title: str = "simdiff report"
+    complexity: pd.DataFrame | None = None
+    lacking: Mapping[str, Mapping[int, int]] = dataclasses.field(default_factory=dict)
+    known: str = ""
+
+    def sections(self) -> dict[str, str]:
+        """{heading: Markdown}; "" where there is nothing to say."""
+        return {
+            "Acceptance rule": _rule(self.rule),
+            "Verdicts": _verdicts(self.summary),
+            "Trials without a finite result": _non_finite(self.summary),
+            "What is missing": wording.missing(self.summary, self.rule, self.lacking),
+            "Finite sizes": _finite_sizes(self.summary, self.extrapolation),
+            "Sample complexity": _complexity(self.complexity),
+            "Provenance": _facts(self.provenance),
+        }
+
+    def remarks(self) -> list[str]:
+        """What stands below the headline: what was asked and done, what is known, what is unfinished."""
+        left = wording.unfinished(self.summary, self.lacking) if self.lacking else ""
+        told = [_effort(self.summary, self.rule), known_disagreements(self.summary, self.known), left]
+        return [text for text in told if text]
+
+
+def build_report(report: Report, figures: Sequence[str | Path] = (), folder: Path | None = None) -> str:
+    """The text of `report.md` (Markdown).
+
+    `figures`: image files; each PNG is embedded, with a link to the PDF of the same name when that is in the
+    list. `folder`: where the report will lie, so that links are relative to it.
+    """
+    parts = [f"# {report.title}", f"**{headline(report.summary)}**", *report.remarks()]
+    if report.lacking:
+        parts[-1] = f"**{parts[-1]}**"
+    sections = report.sections()
+    origin = sections.pop("Provenance")
+    whole = {**sections, "Figures": _figures(figures, folder), "Provenance": origin}
+    return "\n\n".join([*parts, *(f"## {name}\n\n{text}" for name, text in whole.items() if text)]) + "\n"
 
 
 def known_disagreements(summary: pd.DataFrame, known: str) -> str:
@@ -197,8 +213,8 @@ def _effort(summary: pd.DataFrame, rule: Mapping[str, Any]) -> str:
 RESULT_TITLES = ("metric", "theory", "simulation", "deviation", "pull", "p raw", "p", "verdict")
 
 
-def _row_texts(shown: pd.DataFrame, keys: Sequence[str]) -> list[list[str]]:
-    """Write the comparisons: the parameters `keys`, then `RESULT_TITLES`."""
+def row_texts(shown: pd.DataFrame, keys: Sequence[str]) -> list[list[str]]:
+    """The comparisons as texts: the parameters `keys`, then `RESULT_TITLES`."""
     theory, estimate, stderr, raw, p = (
         columns.numbers(shown[c]) for c in ("theory", "estimate", "stderr", "p_value", "p_adjusted")
     )
@@ -223,7 +239,7 @@ def _verdicts(summary: pd.DataFrame) -> str:
     """Tabulate every comparison, and say what is common to all."""
     keys = wording.keys(summary)
     shown = summary if len(summary) <= REPORT_ROWS else summary.iloc[worst_first(summary)[:REPORT_ROWS]]
-    rows = [[*r[:-1], f"**{r[-1]}**" if r[-1] == DISAGREE else r[-1]] for r in _row_texts(shown, keys)]
+    rows = [[*r[:-1], f"**{r[-1]}**" if r[-1] == DISAGREE else r[-1]] for r in row_texts(shown, keys)]
     parts = [_markdown([*(f"`{k}`" for k in keys), *RESULT_TITLES], rows), LEGEND]
     if len(shown) < len(summary):
         parts.insert(0, f"The {len(shown)} worst of {len(summary)}; the summary table has them all.")
@@ -249,7 +265,7 @@ def _finite_sizes(summary: pd.DataFrame, extrapolation: pd.DataFrame) -> str:
     """Tabulate the mean at every size and the goodness of the fit."""
     if extrapolation.empty:
         return ""
-    join = ["point", "metric", *(["time"] if "time" in extrapolation.columns else [])]
+    join = ["point", "metric", *(c for c in ("theory_name", "time") if c in extrapolation.columns)]
     means: dict[tuple[Any, ...], dict[int, str]] = {}
     numbers = zip(*(columns.numbers(extrapolation[c]) for c in ("d", "mean", "stderr")), strict=True)
     for name, (d, mean, stderr) in zip(_names(extrapolation, join), numbers, strict=True):
@@ -316,7 +332,7 @@ def _rich_rows(shown: pd.DataFrame, keys: Sequence[str]) -> Table:
         *(t for t in RESULT_TITLES if t != "deviation"),
     ]:
         table.add_column(name, justify="left" if name in left else "right", overflow="fold")
-    for row in _row_texts(shown, keys):
+    for row in row_texts(shown, keys):
         *head, theory, estimate, _, pull, raw, p, verdict = row
         table.add_row(
             *map(Text, [*head, theory, estimate, pull, raw, p]), Text(verdict, STYLES.get(verdict, ""))

@@ -1,5 +1,6 @@
+from .archive import export, unpack
 from .columns import KEYS, OPTIONAL, REQUIRED, check_metric_names, metric_columns
-from .files import replacing
+from .files import replacing, write_text
 from .provenance import commit, iso_date, machine, versions, versions_text
 from .run_folder import RunFolder
 from .tables import plain, read_table, write_table
@@ -11,13 +12,16 @@ __all__ = [
     "RunFolder",
     "check_metric_names",
     "commit",
+    "export",
     "iso_date",
     "machine",
     "metric_columns",
     "plain",
     "read_table",
     "replacing",
+    "unpack",
     "versions",
     "versions_text",
     "write_table",
+    "write_text",
 ]

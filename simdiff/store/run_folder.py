@@ -31,7 +31,7 @@ from simdiff.errors import InputError
 from simdiff.store import compaction, files, provenance, shards, tables
 
 MARKER = "simdiff.json"
-OUTPUTS = ("config.yaml", "report.md", "summary.csv", "summary.parquet")
+OUTPUTS = ("config.yaml", "report.html", "report.md", "summary.csv", "summary.parquet")
 """Files that every run writes: a folder that has one of them from elsewhere is refused at once."""
 
 _ALLOWED = "a folder that can be created and written"
@@ -136,8 +136,13 @@ class RunFolder:
         except FileNotFoundError:
             return ""
 
+    def files(self) -> list[str]:
+        """Names of the tables, texts and records of the run in the folder itself, sorted."""
+        own = (name for name in _names(self.path) if name not in self._foreign)
+        return sorted(name for name in own if name.endswith((".csv", ".parquet", ".md", ".yaml", ".json")))
+
     def set_report_aside(self) -> None:
-        """Keep report, tables and figures under a number: report-1.md, summary-1.csv, figures-1/."""
+        """Keep report, tables and figures under a number: report-1.md and .html, summary-1.csv, ..."""
         numbers = itertools.count(1)
         number = next(i for i in numbers if not (self.path / f"report-{i}.md").exists())
         text = self.read_text("report.md")
@@ -151,6 +156,8 @@ class RunFolder:
         for name in self._written(self.path / "figures"):
             files.make_folder(self.path / f"figures-{number}")
             os.replace(self.path / "figures" / name, self.path / f"figures-{number}" / name)
+        if (self.path / "report.html").exists():
+            os.replace(self.path / "report.html", self.path / f"report-{number}.html")
         files.write_text(self.path / f"report-{number}.md", text.replace("figures/", f"figures-{number}/"))
         (self.path / "report.md").unlink()
 

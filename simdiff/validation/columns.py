@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from simdiff.errors import InputError
 
-KEYS = ("point", "time", "metric")
+KEYS = ("point", "theory_name", "time", "metric")
 COLUMNS = [
     *(*KEYS, "theory", "estimate", "stderr", "p_value", "p_adjusted"),
     *("verdict", "reason", "order", "corrections", "chi2", "chi2_dof", "p_fit", "trials", "sizes", "bad"),

@@ -35,6 +35,8 @@ class Hypothesis:
     time: float | None = None
     point: str = ""
     rounding: float = 0.0
+    theory_name: str = ""
+    """Which theory it is, where several are compared with the same trials."""
 
     @property
     def reference(self) -> float:
@@ -57,6 +59,7 @@ def hypotheses(
     times: Sequence[float] | None = None,
     point: str = "",
     roundings: Mapping[str, float] | None = None,
+    theory_name: str = "",
 ) -> list[Hypothesis]:
     """Every metric (at every time) of one point as a `Hypothesis`.
 
@@ -64,17 +67,19 @@ def hypotheses(
     theory: {metric: float, or array over `times`} at the nominal ratios; a metric left out is not tested.
     theory_at: the same at the ratios realised at each size; `theory` at every size if not given.
     roundings: {metric: absolute error of the arithmetic}; 0 for those left out.
+    theory_name: which of several theories this is; "" where there is one.
     """
     nominal = theory or {}
     at = {int(d): (theory_at or {}).get(int(d), nominal) for d in sizes}
     slices: list[tuple[int, float | None, pd.DataFrame]] = [(0, None, rows)]
     if times is not None:
         slices = [(i, float(t), _at_time(rows, float(t))) for i, t in enumerate(times)]
-    return [
+    found = [
         _hypothesis(part, metric, nominal, at, index, time, point, (roundings or {}).get(metric, 0.0))
         for index, time, part in slices
         for metric in metrics
     ]
+    return [dataclasses.replace(item, theory_name=theory_name) for item in found] if theory_name else found
 
 
 def _hypothesis(
@@ -120,11 +125,12 @@ def _at_time(rows: pd.DataFrame, time: float) -> pd.DataFrame:
 def extrapolation_table(items: Iterable[Hypothesis]) -> pd.DataFrame:
     """Tabulate what a finite-size figure shows: one row per point, time, metric and size.
 
-    Columns: point, [time], metric, d, mean, stderr, trials, theory (at the ratios of that size).
+    Columns: point, [theory_name], [time], metric, d, mean, stderr, trials, theory (at that size's ratios).
     """
     rows = [
         {
             "point": h.point,
+            "theory_name": h.theory_name,
             "time": h.time,
             "metric": h.metric,
             "d": int(d),
@@ -136,10 +142,11 @@ def extrapolation_table(items: Iterable[Hypothesis]) -> pd.DataFrame:
         for h in items
         for i, d in enumerate(h.stats.sizes)
     ]
-    columns = ["point", "time", "metric", "d", "mean", "stderr", "trials", "theory"]
-    return without_empty_time(pd.DataFrame(rows, columns=columns))
+    columns = ["point", "theory_name", "time", "metric", "d", "mean", "stderr", "trials", "theory"]
+    return without_empty_keys(pd.DataFrame(rows, columns=columns))
 
 
-def without_empty_time(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table without its time column when no row has a time."""
-    return table.drop(columns="time") if table["time"].isna().all() else table
+def without_empty_keys(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table without its column of times, or of theories' names, when no row has one."""
+    empty = ["time"] if table["time"].isna().all() else []
+    return table.drop(columns=empty if table["theory_name"].any() else [*empty, "theory_name"])

@@ -69,6 +69,8 @@ class Study:
     dtype: str = "auto"
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Columns added to every row: versions, commit."""
+    theory_name: str = ""
+    """Where several theories are compared with the same trials: which one this is."""
 
     @functools.cached_property
     def point(self) -> str:
@@ -102,6 +104,7 @@ class Study:
             times=self.problem.times,
             point=self.point,
             roundings={metric.name: metric.rounding(eps) for metric in compared},
+            theory_name=self.theory_name,
         )
 
 

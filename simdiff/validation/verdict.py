@@ -34,7 +34,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +45,7 @@ from simdiff.validation.columns import COLUMNS, KEYS
 from simdiff.validation.corrections import in_words
 from simdiff.validation.estimators import FloatArray
 from simdiff.validation.finite_size import FiniteSizeFit, fit_limit, nested
-from simdiff.validation.hypothesis import Hypothesis, without_empty_time
+from simdiff.validation.hypothesis import Hypothesis, without_empty_keys
 from simdiff.validation.rule import CONFIDENCE, NEGLIGIBLE, Rule
 from simdiff.validation.sequential import asked_width, half_width, sequential_stderr
 from simdiff.validation.statuses import (
@@ -56,6 +56,7 @@ from simdiff.validation.statuses import (
     INCONCLUSIVE,
     NO_THEORY,
     NOT_TESTABLE,
+    STATUSES,
     overall,
 )
 
@@ -91,20 +92,24 @@ class Judgement:
     obstacle: Obstacle | None
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Verdict:
     """The answer to a validation: `agree`, the `table` behind it and the `rule` it followed.
 
-    Columns of `table`, one row for each point, time and metric: point, [time], metric, theory, estimate,
-    stderr, p_value (of this comparison alone), p_adjusted (for their number), verdict (a word of
+    Columns of `table`, one row for each point, time and metric: point, [theory_name], [time], metric, theory,
+    estimate, stderr, p_value (of this comparison alone), p_adjusted (for their number), verdict (a word of
     `statuses`), reason, order (number of corrections), corrections ("1/d, 1/d^2"), chi2, chi2_dof, p_fit
     (goodness of fit; nan where sizes are as many as coefficients), trials ("16+12+8" usable ones by size),
     sizes ("100+200+400"), bad (trials without a finite result).
+
+    `run` is the run behind it, a `simdiff.Run`, where there is one; what the verdict does not have itself it
+    takes from there: `.trials`, `.plot()`, `.curves()`, `.to_html()`, `.extend(precision=...)`, ...
     """
 
     table: pd.DataFrame
     rule: Rule
     judgements: tuple[Judgement, ...] = ()
+    run: Any = None
 
     @property
     def agree(self) -> bool | None:
@@ -132,7 +137,23 @@ class Verdict:
             for j in self.judgements
             for fit in nested(j.hypothesis.stats, self.rule.corrections)
         ]
-        return without_empty_time(pd.DataFrame(rows))
+        return without_empty_keys(pd.DataFrame(rows))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name == "run" or self.run is None:
+            raise AttributeError(f"a verdict has no {name!r}")
+        return getattr(self.run, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *(dir(self.run) if self.run is not None else ())})
+
+    def __repr__(self) -> str:
+        counts = self.table["verdict"].value_counts()
+        told = ", ".join(f"{counts[word]} {word}" for word in STATUSES if word in counts)
+        return f"Verdict(agree={self.agree}: {told}; print() shows the table)"
+
+    def _repr_html_(self) -> str | None:
+        return None if self.run is None else self.run._repr_html_()
 
     def __str__(self) -> str:
         word = {True: AGREE, False: DISAGREE, None: INCONCLUSIVE}[self.agree]
@@ -169,7 +190,7 @@ def judge_table(items: Sequence[Hypothesis], rule: Rule) -> Verdict:
     surviving = _adjusted(judgements, [j.p_surviving for j in judgements], rule)
     every = zip(judgements, adjusted, surviving, strict=True)
     rows = [_row(j, float(p), float(s), rule) for j, p, s in every]
-    return Verdict(without_empty_time(pd.DataFrame(rows, columns=COLUMNS)), rule, judgements)
+    return Verdict(without_empty_keys(pd.DataFrame(rows, columns=COLUMNS)), rule, judgements)
 
 
 def _adjusted(judgements: Sequence[Judgement], p_values: Sequence[float], rule: Rule) -> FloatArray:

@@ -74,7 +74,7 @@ def plan(*words, multirun=False):
 
 def test_a_run_leaves_configuration_trials_tables_report_and_figures(swept):
     names = {str(path.relative_to(swept)) for path in swept.rglob("*") if path.is_file()}
-    expected = {"config.yaml", "report.md", "simdiff.json", "theories.json"}
+    expected = {"config.yaml", "points.json", "report.md", "report.html", "simdiff.json", "theories.json"}
     expected |= {f"{table}.{kind}" for table in ("summary", "finite_sizes") for kind in ("csv", "parquet")}
     figures = ("curves", "deviations", "finite_sizes")
     expected |= {f"figures/{figure}.{kind}" for figure in figures for kind in ("png", "pdf")}

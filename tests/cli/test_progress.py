@@ -9,7 +9,9 @@ from toy_problems import Mean, mean_theory
 from simdiff import engine
 from simdiff.api import make_study
 from simdiff.cli import progress
-from simdiff.cli.progress import RunProgress, compile_ahead
+from simdiff.cli.progress import RunProgress
+from simdiff.run import ahead
+from simdiff.run.ahead import compile_ahead
 from simdiff.validation.study import InMemoryTrials, collect
 
 
@@ -80,7 +82,7 @@ def test_programs_are_compiled_ahead_and_stop_with_the_run(studies, monkeypatch)
             super().join(timeout)
 
     monkeypatch.setattr(engine, "prepare", prepare)
-    monkeypatch.setattr(progress.threading, "Thread", Waited)
+    monkeypatch.setattr(ahead.threading, "Thread", Waited)
     with compile_ahead(studies):
         while len(seen) < 3:
             time.sleep(0.001)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import result_tables as fake
 
-from simdiff.report.text import WORST, build_report, console_table, headline, worst_first
+from simdiff.report.text import WORST, Report, build_report, console_table, headline, worst_first
 
 RULE = {"precision": 0.005, "alpha": 0.05, "seed": 7, "sizes": (100, 200, 400), "correction": "Holm"}
 RULE["text"] = "A theory is rejected at p < 0.05."
@@ -31,7 +31,8 @@ def summary() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def report(summary) -> str:
     figures = ["/run/figures/a curve.png", Path("/run/figures/a curve.pdf")]
-    return build_report(summary, fake.extrapolation(summary), RULE, PROVENANCE, figures, folder=Path("/run"))
+    told = Report(summary, fake.extrapolation(summary), RULE, PROVENANCE)
+    return build_report(told, figures, Path("/run"))
 
 
 def section(report: str, name: str) -> str:
@@ -80,7 +81,7 @@ def test_lost_trials_and_missing_precision_are_listed(report, summary):
     assert "m = inf, model.psi_p = 1: train: standard error 4%" in missing
     assert "no finite trial at d = 400" in missing
     fine = summary.assign(verdict="agree", bad=0)
-    clean = build_report(fine, fake.extrapolation(fine), RULE, PROVENANCE)
+    clean = build_report(Report(fine, fake.extrapolation(fine), RULE, PROVENANCE))
     assert "Nothing: every point" in section(clean, "What is missing")
     assert "None." in section(clean, "Trials without a finite result")
     assert "## Figures" not in clean
@@ -88,9 +89,9 @@ def test_lost_trials_and_missing_precision_are_listed(report, summary):
 
 def test_points_with_too_few_trials_are_missing_whatever_their_verdict(summary):
     few = summary.assign(verdict="agree", reason="", trials="16+12+3", bad=0)
-    needy = build_report(few, fake.extrapolation(few), RULE | {"min_trials": 4}, PROVENANCE)
+    needy = build_report(Report(few, fake.extrapolation(few), RULE | {"min_trials": 4}, PROVENANCE))
     assert section(needy, "What is missing").count("fewer than 4 trials") == 6
-    content = build_report(few, fake.extrapolation(few), RULE | {"min_trials": 3}, PROVENANCE)
+    content = build_report(Report(few, fake.extrapolation(few), RULE | {"min_trials": 3}, PROVENANCE))
     assert "fewer than" not in content
 
 
@@ -118,17 +119,17 @@ def test_sample_complexities_are_tabulated_with_what_to_know(summary):
     found = pd.DataFrame({"data.psi_D": [0.5, 1.0, 2.0], "m": 4, "metric": "score", "threshold": 0.1})
     found["sample_complexity"], found["ridge"] = [2.5, 1 / 3, math.nan], [0.01, 0.02, math.nan]
     found["reason"] = ["", "", "not reachable: the least value is 0.2"]
-    text = build_report(summary, fake.extrapolation(summary), RULE, {}, complexity=found)
+    text = build_report(Report(summary, fake.extrapolation(summary), RULE, {}, complexity=found))
     part = section(text, "Sample complexity")
     assert "least psi_n at which theory has score <= 0.1" in part
     rows = [["0.5", "2.5", "0.01", ""], ["1", "0.3333", "0.02", ""], ["2", "", "", "not reachable"]]
     assert table_of(part)[2:] == rows
-    assert "Sample complexity" not in build_report(summary, fake.extrapolation(summary), RULE, {})
+    assert "Sample complexity" not in build_report(Report(summary, fake.extrapolation(summary), RULE, {}))
 
 
 def test_a_long_report_keeps_the_worst(monkeypatch, summary):
     monkeypatch.setattr("simdiff.report.text.REPORT_ROWS", 3)
-    rows = table_of(section(build_report(summary, fake.extrapolation(summary), RULE, {}), "Verdicts"))
+    rows = table_of(section(build_report(Report(summary, fake.extrapolation(summary), RULE, {})), "Verdicts"))
     assert [row[-1] for row in rows[2:]] == ["**disagree**", "inconclusive", "inconclusive"]
 
 
@@ -176,7 +177,7 @@ def test_many_parameters_still_fit_80_columns(summary):
 def test_a_time_axis_becomes_a_column(summary):
     late = pd.concat([summary.assign(time=t) for t in (1.0, 10.0)])
     table = pd.concat([fake.extrapolation(summary).assign(time=t) for t in (1.0, 10.0)])
-    rows = table_of(section(build_report(late, table, RULE, {}), "Finite sizes"))
+    rows = table_of(section(build_report(Report(late, table, RULE, {})), "Finite sizes"))
     assert rows[0][2] == "`time`"
     assert len(rows) == 2 + len(late)
     assert "" not in rows[2][4:7]
@@ -186,7 +187,7 @@ def test_known_disagreements_are_told_where_there_are_any():
     summary, why = fake.summary(), "the theory forgets the noise"
     facts = (summary, fake.extrapolation(summary), RULE, {"seed": 1})
     assert (summary["verdict"] == "disagree").any()
-    for text in (console_table(summary, 200, known=why), build_report(*facts, known=why)):
+    for text in (console_table(summary, 200, known=why), build_report(Report(*facts, known=why))):
         assert f"Known: {why}" in text
     right = summary[summary["verdict"] == "agree"]
     assert "Known" not in console_table(right, 200, known=why)

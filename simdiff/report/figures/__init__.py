@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -36,6 +37,27 @@ def own_settings() -> dict[str, Any]:
     return {name: value for figure in figures().values() for name, value in figure.settings.items()}
 
 
+SHARED: Settings = MappingProxyType(
+    {"kind": "curves", "x": None, "y": None, "series": None, "metrics": None, "threshold": False, "grid": 120}
+)
+"""The entries of `figure` that several figures read, as config.yaml has them."""
+
+
+def settings_of(*parts: Settings) -> dict[str, Any]:
+    """All entries of `figure`; later parts win over earlier ones, and over the defaults.
+
+    Raises:
+        InputError: a part has an entry that no figure knows.
+    """
+    found = {**SHARED, **own_settings()}
+    for part in parts:
+        for name, value in part.items():
+            check_choice("figure", name, found)
+            nested = isinstance(found[name], Mapping) and isinstance(value, Mapping)
+            found[name] = {**found[name], **value} if nested else value
+    return found
+
+
 def check_figures(settings: Settings, studies: Sequence[Study]) -> None:
     """Raise `InputError` for a setting that no figure of these points can have, before anything is run."""
     check_choice("figure.kind", settings["kind"], KINDS)
@@ -59,10 +81,14 @@ def make_tables(material: Material) -> dict[str, pd.DataFrame]:
     return {name: table for one in figures().values() for name, table in one.tables(material).items()}
 
 
-def draw_all(material: Material, folder: RunFolder) -> list[Path]:
-    """Draw what the settings ask for, and the figures of every run; returns the files."""
+def draw_all(material: Material) -> dict[str, Any]:
+    """{name: figure} of what the settings ask for, and of the figures of every run."""
     if material.settings["kind"] == "none":
-        return []
+        return {}
     drawn: Mapping[str, Any] = {name: figure.draw(material) for name, figure in figures().items()}
-    made = {name: figure for name, figure in drawn.items() if figure is not None}
-    return [path for name, figure in made.items() for path in save(figure, folder.write_figure_path(name))]
+    return {name: figure for name, figure in drawn.items() if figure is not None}
+
+
+def saved(drawn: Mapping[str, Any], folder: RunFolder) -> list[Path]:
+    """Write figures to the folder; returns the files."""
+    return [path for name, figure in drawn.items() for path in save(figure, folder.write_figure_path(name))]

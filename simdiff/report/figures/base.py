@@ -30,10 +30,14 @@ class Material:
     sizes: pd.DataFrame
     tables: Mapping[str, pd.DataFrame] = dataclasses.field(default_factory=dict)
 
+    def with_tables(self, tables: Mapping[str, pd.DataFrame]) -> Material:
+        """The same with tables that figures have made."""
+        return dataclasses.replace(self, tables=tables)
+
     @property
     def problems(self) -> list[Problem]:
         """The problem of every point."""
-        return [study.problem for study in self.studies]
+        return list({study.point: study.problem for study in self.studies}.values())
 
     @property
     def precision(self) -> float:
@@ -62,6 +66,9 @@ class Figure(abc.ABC):
 
     settings: ClassVar[Settings] = MappingProxyType({})
     """Its own entries of `figure`, with defaults; those that several figures read are in config.yaml."""
+
+    asked: ClassVar[Settings] = MappingProxyType({})
+    """Settings under which it is drawn: those of a caller who names it."""
 
     def check(self, settings: Settings, studies: Sequence[Study]) -> None:
         """Raise `InputError` for settings that these points cannot have, before anything is run."""

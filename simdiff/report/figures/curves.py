@@ -9,7 +9,7 @@ import pandas as pd
 
 from simdiff.parts.registry import register
 from simdiff.problem import Problem, flatten
-from simdiff.report.figures.base import Figure, Material
+from simdiff.report.figures.base import Figure, Material, Settings
 from simdiff.report.figures.theory_lines import counts_steps, lines
 from simdiff.report.plots import columns
 from simdiff.report.plots.curves import draw_curves
@@ -20,6 +20,7 @@ class Curves(Figure):
     """The figure of figure.kind=curves: figure.x against every metric."""
 
     order: ClassVar[int] = 0
+    asked: ClassVar[Settings] = {"kind": "curves"}
 
     def draw(self, material: Material) -> Any:
         """Where there is an axis: the one asked for, time, or the parameter with most values."""

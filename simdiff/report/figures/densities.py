@@ -21,6 +21,7 @@ class LearnedDensities(Figure):
 
     order: ClassVar[int] = 30
     settings: ClassVar[Settings] = {"density": {"models": 0, "samples": 10000}}
+    asked: ClassVar[Settings] = {"density": {"models": 100}}
 
     def check(self, settings: Settings, studies: Sequence[Study]) -> None:
         """Point sets in one or two dimensions."""

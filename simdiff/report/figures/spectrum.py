@@ -19,6 +19,7 @@ class FeatureSpectrum(Figure):
 
     order: ClassVar[int] = 20
     settings: ClassVar[Settings] = {"spectrum": False}
+    asked: ClassVar[Settings] = {"spectrum": True}
 
     def check(self, settings: Settings, studies: Sequence[Study]) -> None:
         """Problems have features."""

@@ -21,7 +21,7 @@ __all__ = ["DISAGREE", "INCONCLUSIVE", "UNDECIDED"]
 RESULTS = frozenset(
     {"point", "problem", "metric", "theory", "estimate", "stderr", "p_value", "p_adjusted", "verdict"}
     | {"reason", "order", "corrections", "chi2", "chi2_dof", "p_fit", "known"}
-    | {"trials", "sizes", "bad", "d", "mean", "time"}
+    | {"trials", "sizes", "bad", "d", "mean", "time", "theory_name"}
 )
 """Columns that are results or bookkeeping; every other column is a parameter."""
 

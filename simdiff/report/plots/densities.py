@@ -89,8 +89,8 @@ def _draw_line(ax: Axes, panel: DensityPanel) -> None:
 
 def _draw_planes(panels: Sequence[DensityPanel], title: str, across: int) -> Figure:
     rows = -(-len(panels) // across)
-    figure = Figure(figsize=(style.PAGE, 2 * rows * style.PAGE / max(across, 2) * 0.98 + 0.9))
-    grid = figure.subplots(2 * rows, across, squeeze=False, sharex=True, sharey=True)
+    size = (style.PAGE, 2 * rows * style.PAGE / max(across, 2) * 0.98 + 0.9)
+    figure, grid = style.grid(2 * rows, across, size, sharex=True, sharey=True)
     top = max(float(max(panel.trained.mean(0).max(), panel.theory.mean(0).max())) for panel in panels)
     norm = PowerNorm(0.5, 0.0, top)
     for ax in grid.ravel():

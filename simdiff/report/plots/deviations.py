@@ -41,8 +41,8 @@ def draw_deviations(
     rows = columns.at_time(summary, time)
     names = columns.varying(rows)
     place = {p: i for i, p in enumerate(_sorted_points(rows, names))}
-    figure = Figure(figsize=(style.PAGE, 4.6))
-    upper, lower = figure.subplots(2, 1, sharex=True)
+    figure, axes = style.grid(2, 1, (style.PAGE, 4.6), sharex=True)
+    upper, lower = axes.ravel()
     with np.errstate(divide="ignore", invalid="ignore"):
         error = 100 * columns.numbers(rows["stderr"]) / np.abs(columns.numbers(rows["theory"]))
     _draw(upper, rows, columns.pulls(rows), None, place)

@@ -26,8 +26,8 @@ class FieldRow:
 def draw_fields(rows: Sequence[FieldRow], times: Sequence[float], bar: str, title: str = "") -> Figure:
     """Maps of values between 0 and 1 on one colour scale, `bar` its name; the points are dots."""
     width = min(style.PAGE, 1.75 * len(times) + 0.4)
-    figure = Figure(figsize=(width, len(rows) * width / len(times) + 0.9))
-    grid = figure.subplots(len(rows), len(times), squeeze=False, sharex=True, sharey=True)
+    size = (width, len(rows) * width / len(times) + 0.9)
+    figure, grid = style.grid(len(rows), len(times), size, sharex=True, sharey=True)
     for row, axes in zip(rows, grid, strict=True):
         for ax, values in zip(axes, row.values, strict=True):
             ax.grid(False)

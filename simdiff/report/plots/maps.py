@@ -87,8 +87,7 @@ def _grid(rows: int, cols: int) -> tuple[Figure, np.ndarray]:
     """Return the figure and its axes (rows, cols)."""
     width = style.PAGE if cols > 1 else 1.25 * style.COLUMN
     height = rows * min(width / cols, 2.6) + 1.0
-    figure = Figure(figsize=(width, height))
-    return figure, figure.subplots(rows, cols, squeeze=False, sharex=True, sharey=True)
+    return style.grid(rows, cols, (width, height), sharex=True, sharey=True)
 
 
 def _norm(values: np.ndarray) -> Normalize:

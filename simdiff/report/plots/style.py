@@ -8,11 +8,14 @@ in marker too, so nothing depends on colour alone.
 from __future__ import annotations
 
 import contextlib
+import contextvars
+import io
 import itertools
 import math
 import os
+import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from simdiff.errors import InputError
 from simdiff.report.plots.columns import DISAGREE, UNDECIDED
 
 COLUMN, PAGE = 3.4, 7.0
@@ -108,14 +112,62 @@ def panels(count: int, height: float = 2.35, columns: int | None = None) -> tupl
     columns = columns or {1: 1, 2: 2, 4: 2}.get(count, 3)
     rows = math.ceil(count / columns)
     width = 1.3 * COLUMN if columns == 1 else PAGE
-    figure = Figure(figsize=(width, height * rows + 0.5))
-    return figure, [figure.add_subplot(rows, columns, i + 1) for i in range(count)]
+    figure, axes = grid(rows, columns, (width, height * rows + 0.5), used=count)
+    return figure, list(axes.ravel()[:count])
+
+
+NewFigure = Callable[[tuple[float, float]], Figure]
+"""Makes a figure of so many inches."""
+
+_CANVAS: contextvars.ContextVar[tuple[list[Axes], NewFigure]] = contextvars.ContextVar("canvas")
+"""The axes to draw in, and what makes a new figure where there are none; unset: figures are for files."""
+
+
+@contextlib.contextmanager
+def canvas(axes: Any, new: NewFigure) -> Iterator[None]:
+    """Draw in these axes, one or several, or in figures that `new` makes where they are None."""
+    token = _CANVAS.set(([] if axes is None else list(np.ravel(axes)), new))
+    try:
+        yield
+    finally:
+        _CANVAS.reset(token)
+
+
+def _given() -> tuple[list[Axes], NewFigure]:
+    return _CANVAS.get(([], lambda size: Figure(figsize=size)))
+
+
+def grid(
+    rows: int, columns: int, size: tuple[float, float], *, used: int | None = None, **shared: Any
+) -> tuple[Figure, np.ndarray]:
+    """Axes (rows, columns) of a new figure of `size` inches, or those that `canvas` was given.
+
+    used: how many of them, the others are left out. shared: as of `Figure.subplots`.
+    """
+    used = rows * columns if used is None else used
+    given, new = _given()
+    if given:
+        if len(given) != used:
+            hint = "metrics=[...] draws fewer panels"
+            raise InputError("ax", f"{len(given)} axes", f"{used}, one for each panel", hint)
+        return given[0].get_figure(root=True), np.array(  # type: ignore[return-value]
+            given + [None] * (rows * columns - used), dtype=object
+        ).reshape(rows, columns)
+    figure = new(size)
+    if used == rows * columns:
+        return figure, figure.subplots(rows, columns, squeeze=False, **shared)
+    found = np.full(rows * columns, None, dtype=object)
+    found[:used] = [figure.add_subplot(rows, columns, i + 1) for i in range(used)]
+    return figure, found.reshape(rows, columns)
 
 
 def legend_above(figure: Figure, *parts: Sequence[Artist], title: str = "") -> None:
     """Put one legend for all panels above them: in one row when it fits, else every part starts a row."""
     handles = [h for part in parts for h in part]
     if not handles:
+        return
+    if given := _given()[0]:
+        given[0].legend(handles=handles, title=title or None)
         return
     if sum(map(_width, handles)) <= figure.get_figwidth():
         rows = [handles]
@@ -196,3 +248,17 @@ def save(figure: Figure, path: str | Path) -> tuple[Path, Path]:
         finally:
             part.unlink(missing_ok=True)
     return out[0], out[1]
+
+
+def svg(figure: Figure, name: str) -> str:
+    """The figure as an SVG element, texts as paths, with identifiers that begin with `name`.
+
+    So several of them can stand in one page, and the same figure gives the same text.
+    """
+    out = io.StringIO()
+    with house(), matplotlib.rc_context({"svg.hashsalt": name, "savefig.dpi": 110}):
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    text = out.getvalue()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r'\bid="', f'id="{name}-', text)
+    return re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", text)

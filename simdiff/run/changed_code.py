@@ -51,12 +51,23 @@ def _line(point: str, count: int, former: dict[str, str], code: dict[str, str]) 
     return f"{what}: {count} trials of point {point} stay in the folder and are not used"
 
 
-def theory_notes(study: Study, name: str, folder: RunFolder) -> list[str]:
-    """What to say of the theory's code, which is put on record where it is the user's own."""
-    record = json.loads(folder.read_text(THEORIES) or "[]")
-    now = {"theory": name, "code": "" if study.theory is None else fingerprint(study.theory)}
+def keep_theory(study: Study, name: str, folder: RunFolder) -> None:
+    """Put the theory's code on record where it is the user's own, or differs from what was recorded last."""
+    record, now = _theories(folder), _theory(study, name)
     if (now["code"] or record) and now not in [{k: entry[k] for k in now} for entry in record[-1:]]:
-        record.append({**now, "date": iso_date()})
-        folder.write_text(THEORIES, json.dumps(record, indent=1))
+        folder.write_text(THEORIES, json.dumps([*record, {**now, "date": iso_date()}], indent=1))
+
+
+def theory_notes(folder: RunFolder) -> list[str]:
+    """What to say of a theory whose code has changed since it was recorded first."""
+    record = _theories(folder)
     told = [f"theory {e['theory']} with code {e['code'] or 'of simdiff'} from {e['date']} on" for e in record]
     return told if len(told) < 2 else [f"the theory has changed: {', then '.join(told)}"]
+
+
+def _theories(folder: RunFolder) -> list[dict[str, str]]:
+    return json.loads(folder.read_text(THEORIES) or "[]")
+
+
+def _theory(study: Study, name: str) -> dict[str, str]:
+    return {"theory": name, "code": "" if study.theory is None else fingerprint(study.theory)}
