@@ -169,7 +169,8 @@ def test_a_second_theory_on_the_same_trials(run):
 
 
 def test_of_several_theories_the_wrong_one_is_rejected():
-    found = simdiff.validate(Mean(), [mean_theory, wrong_theory], (20, 40, 80), 0.003, extrapolation=(1.0,))
+    problem, asked = Mean(spread=0.02), {"sizes": (20, 40, 80), "precision": 0.005, "extrapolation": (1.0,)}
+    found = simdiff.validate(problem, [mean_theory, wrong_theory], **asked)
     words = found.table.set_index(["theory_name", "metric"])["verdict"]
     assert words["toy_problems:wrong_theory", "value"] == "disagree"
     assert words["toy_problems:mean_theory", "value"] == "agree"
@@ -183,7 +184,7 @@ def test_extending_adds_trials_and_says_that_it_is_a_second_look(tmp_path):
     more = run.extend(precision=0.01)
     assert len(more.trials) > before
     assert more.table["stderr"].max() < run.table["stderr"].max()
-    assert any("looked at before: precision 0.05" in note for note in more.notes)
+    assert any("looked at before, with precision 0.05" in note for note in more.notes)
     assert "looked at before" in (tmp_path / "x" / "report.md").read_text()
     assert (tmp_path / "x" / "report-1.md").read_text() == text
     again = simdiff.open(tmp_path / "x")
