@@ -11,6 +11,8 @@ from .api import predict, simulate
 from .errors import InputError
 from .problem import Metric, Problem
 from .problems.denoising.problem import DenoisingScoreMatching
+from .problems.empirical_score.few_sample_flow import FewSampleFlow
+from .problems.empirical_score.problem import EmpiricalScore
 from .problems.ensemble.problem import EnsembleSampling
 from .problems.linear_chain.problem import LinearSampling
 from .run.run import Run
@@ -20,7 +22,9 @@ from .validation.verdict import Verdict
 
 __all__ = [
     "DenoisingScoreMatching",
+    "EmpiricalScore",
     "EnsembleSampling",
+    "FewSampleFlow",
     "InputError",
     "LinearSampling",
     "Metric",

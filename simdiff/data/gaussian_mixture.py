@@ -234,8 +234,10 @@ class MixtureSampler(Sampler):
     def sample(self, key: Array, frame: Frame, rows: Array) -> Float[Array, "r d"]:
         """m_k + sqrt(v_k) g, k the row's label."""
         k = self.labels(key, frame, rows)
-        scale, shift = jnp.sqrt(frame.variances).astype(jnp.float32), frame.means.astype(jnp.float32)
-        return shift[k] + scale[k] * normal_rows(key, rows, self.d)
+        # products of float32 numbers are exact in float64: fused with the sum or not, the bits are the same
+        scale = jnp.sqrt(frame.variances).astype(jnp.float32).astype(jnp.float64)
+        normal = normal_rows(key, rows, self.d).astype(jnp.float64)
+        return (frame.means[k] + scale[k] * normal).astype(jnp.float32)
 
 
 def directions(count: int, d: int) -> np.ndarray:

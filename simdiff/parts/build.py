@@ -45,25 +45,32 @@ def problem_class(spec: Any) -> type[Problem]:
 def build_problem(config: Mapping[str, Any]) -> Problem:
     """The problem of a configuration: constructor arguments are the entries of the same name.
 
+    An argument that is called like a setting of the run, as alpha is, is the entry problem_alpha.
+
     Raises:
         InputError: a type or a value that is not allowed, or an argument that is missing.
     """
     kind = problem_class(config.get("problem", "denoising"))
     arguments = {}
     for name, parameter in _parameters(kind).items():
-        if name in config:
-            arguments[name] = _part(name, config[name])
+        if (entry := _entry(name)) in config:
+            arguments[name] = _part(name, config[entry])
         elif parameter.default is parameter.empty:
             raise InputError(name, "nothing", "a value", f"{kind.__name__} needs it: add {name}=...")
     return _construct(kind, kind.__name__, arguments)
 
 
 def arguments_of(spec: Any) -> dict[str, bool]:
-    """{constructor argument: whether it has a default}; {} for the problem config.yaml is written for."""
+    """{entry of an argument: whether it has a default}; {} for the problem config.yaml is written for."""
     if spec in (None, "denoising"):
         return {}
     parameters = _parameters(problem_class(spec))
-    return {name: p.default is not p.empty for name, p in parameters.items()}
+    return {_entry(name): p.default is not p.empty for name, p in parameters.items()}
+
+
+def _entry(name: str) -> str:
+    """The entry of a configuration for a constructor argument: other than settings of the run."""
+    return f"problem_{name}" if name in RUN_SETTINGS else name
 
 
 def _parameters(kind: type[Problem]) -> dict[str, inspect.Parameter]:

@@ -1,7 +1,9 @@
 """The built-in problems."""
 
 from simdiff.problems.denoising.problem import DenoisingScoreMatching
+from simdiff.problems.empirical_score.few_sample_flow import FewSampleFlow
+from simdiff.problems.empirical_score.problem import EmpiricalScore
 from simdiff.problems.ensemble.problem import EnsembleSampling
 from simdiff.problems.linear_chain.problem import LinearSampling
 
-__all__ = ["DenoisingScoreMatching", "EnsembleSampling", "LinearSampling"]
+__all__ = ["DenoisingScoreMatching", "EmpiricalScore", "EnsembleSampling", "FewSampleFlow", "LinearSampling"]

@@ -126,18 +126,25 @@ def _fit(
 def lack_of_fit(
     sizes: FloatArray, counts: FloatArray, means: FloatArray, errors2: FloatArray, corrections: Corrections
 ) -> tuple[float, float]:
-    """(chi2, p): residual sum of squares of the best fit, and its p-value for estimated variances.
+    """(chi2, p) of a fit with these corrections; see `residual_test`."""
+    return residual_test(design(corrections, sizes), counts, means, errors2)
+
+
+def residual_test(
+    columns: FloatArray, counts: FloatArray, means: FloatArray, errors2: FloatArray
+) -> tuple[float, float]:
+    """(chi2, p): residual sum of squares of the best fit by columns, and its p-value for estimated variances.
 
     The p-value is Johansen's (Biometrika 67, 85 (1980)): chi2 / c against F(r, f) with r = K - coefficients,
     A = sum_d m_d^2 / (N_d - 1), m_d the diagonal of the residual projection, c = r + 2 A - 6 A / (r + 2),
     f = r (r + 2) / (3 A). It is Welch's test where r = 1. NaN when r = 0 or a variance is zero.
     """
-    rank = len(sizes) - len(corrections) - 1
+    rank = columns.shape[0] - columns.shape[1]
     if rank < 1 or np.any(errors2 <= 0):
         return math.nan, math.nan
     root = 1 / np.sqrt(errors2)
-    columns = root[:, None] * design(corrections, sizes)
-    residual = np.eye(len(sizes)) - columns @ np.linalg.pinv(columns)
+    columns = root[:, None] * columns
+    residual = np.eye(len(means)) - columns @ np.linalg.pinv(columns)
     chi2 = float(np.sum((residual @ (root * means)) ** 2))
     spread = float(np.sum(np.diag(residual) ** 2 / (counts - 1)))
     factor = rank + 2 * spread - 6 * spread / (rank + 2)
