@@ -31,7 +31,7 @@ SMALLER = {
     r"max_trials=\d+": "max_trials=4",
     r"d=100, trials=8": "d=16, trials=2",
     r"d=200\)": "d=40)",
-    r"components=40\)\)": "components=6), precision=0.9, max_trials=4)",
+    r"components=40\)\)\)": "components=6)), precision=0.9, max_trials=4)",
     r"models=100, samples=10_000": "models=4, samples=50",
     r"P=1024": "P=64",
 }
