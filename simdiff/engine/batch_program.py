@@ -23,6 +23,7 @@ from simdiff.engine.groups import ONE_DEVICE, Group
 from simdiff.engine.returned import check_metrics
 from simdiff.engine.session import SESSION, Session
 from simdiff.engine.sharding import copied, split
+from simdiff.engine.span_map import whole
 from simdiff.errors import InputError
 from simdiff.problem import Inputs, Problem
 
@@ -37,7 +38,10 @@ class Replanned(Exception):
 
 
 class BatchProgram:
-    """`batch(keys, inputs)` is a NumPy array per metric: the trials of `keys` of one problem at one size."""
+    """`batch(keys, inputs, span)` is a NumPy array per metric: trials of `keys` of one problem at one size.
+
+    Those from span[0] to span[1], all by default, are run; the others are nan.
+    """
 
     def __init__(
         self,
@@ -69,7 +73,9 @@ class BatchProgram:
         arguments = self.placed(keys, inputs)
         self._with_less_memory(lambda: self._program(*arguments))
 
-    def __call__(self, keys: jax.Array, inputs: Inputs) -> dict[str, np.ndarray]:
+    def __call__(
+        self, keys: jax.Array, inputs: Inputs, span: tuple[int, int] | None = None
+    ) -> dict[str, np.ndarray]:
         """Run.
 
         Raises:
@@ -77,7 +83,10 @@ class BatchProgram:
             Replanned: it does, but more devices than so far can split a trial.
         """
         arguments = self.placed(keys, inputs)
-        return self._with_less_memory(lambda: to_host(self._program(*arguments)(*arguments)))
+        wanted = copied(
+            whole(keys) if span is None else np.asarray(span, np.int32), self.devices, self._group.devices
+        )
+        return self._with_less_memory(lambda: to_host(self._program(*arguments)(*arguments, wanted)))
 
     def placed(self, keys: jax.Array, inputs: Inputs) -> tuple[jax.Array, Inputs]:
         """Keys split over the devices, inputs on each; what is there already is not moved."""

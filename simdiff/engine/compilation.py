@@ -16,6 +16,7 @@ import numpy as np
 from simdiff.engine.returned import checked
 from simdiff.engine.session import SESSION, Session
 from simdiff.engine.sharding import mapped
+from simdiff.engine.span_map import span_map, whole
 from simdiff.problem import Inputs, Kernel
 
 _FAST_CPU_COMPILATION: dict[str, str | bool] = {
@@ -37,8 +38,9 @@ def program(
     check: Callable[[Any], None] = lambda metrics: None,
     session: Session = SESSION,
 ) -> Callable:
-    """The compiled map of `kernel` over `keys`, `side_by_side` trials at a time under vmap.
+    """The compiled (keys, inputs, span) -> metrics of `kernel`, `side_by_side` trials at a time under vmap.
 
+    Trials from span[0] to span[1] are run, the others are nan: a few of a batch take the time of a few.
     Keys that are split over devices make a program in which each device runs its own. `check` is called
     with what the program will give, shapes and dtypes, before it is compiled.
     """
@@ -58,13 +60,10 @@ def _compile(
     platform: str,
     check: Callable[[Any], None],
 ) -> Callable:
-    def batch(keys: jax.Array, inputs: Inputs) -> Any:
-        run = lambda key: checked(kernel, kernel(key, inputs))  # noqa: E731
-        if side_by_side == 1:
-            return jax.lax.map(run, keys)
-        return jax.lax.map(run, keys, batch_size=side_by_side)
+    def batch(keys: jax.Array, inputs: Inputs, span: jax.Array) -> Any:
+        return span_map(lambda key: checked(kernel, kernel(key, inputs)), keys, span, side_by_side)
 
-    lowered = jax.jit(mapped(batch, keys)).lower(keys, inputs)
+    lowered = jax.jit(mapped(batch, keys)).lower(keys, inputs, whole(keys))
     check(lowered.out_info)
     if platform != "cpu" or kernel.runs_long:
         return lowered.compile()

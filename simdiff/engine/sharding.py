@@ -7,6 +7,7 @@ that share it (`groups`).
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -35,12 +36,17 @@ def copied(inputs: Inputs, devices: tuple[jax.Device, ...], group: int = 1) -> I
 
 
 def mapped(batch: Callable, keys: jax.Array) -> Callable:
-    """`batch(keys, inputs)` run by each device on its group's part of `keys`."""
+    """`batch(keys, inputs, span)` run by each device on its group's part of `keys`, and of the span."""
     if len(keys.devices()) == 1:
         return batch
+
+    def own(keys: jax.Array, inputs: Inputs, span: jax.Array) -> Any:
+        return batch(keys, inputs, span - jax.lax.axis_index("trials") * len(keys))
+
     mesh = keys.sharding.mesh  # type: ignore[attr-defined]
     # Loops of a kernel may start from constants, which the check of varying values would refuse.
-    return jax.shard_map(batch, mesh=mesh, in_specs=(_TRIALS, _COPIES), out_specs=_TRIALS, check_vma=False)
+    specs = (_TRIALS, _COPIES, _COPIES)
+    return jax.shard_map(own, mesh=mesh, in_specs=specs, out_specs=_TRIALS, check_vma=False)
 
 
 def _mesh(devices: tuple[jax.Device, ...], group: int) -> Mesh:

@@ -120,12 +120,13 @@ def _until_replanned(
         _, inputs = problem.kernel(d, dtype)
     for wanted in batches(problem, d, trials, session):
         whole = range(wanted[0] // size * size, wanted[0] // size * size + size)
+        span = wanted[0] - whole[0], wanted[-1] - whole[0] + 1
         with pinned(), one_lapack_thread(session):
             arguments = program.placed(trial_keys(problem, d, seed, whole), inputs)
             inputs = arguments[1]  # on the devices from now on
             start = time.perf_counter()
-            metrics = program(*arguments)
-            seconds = (time.perf_counter() - start) / size
+            metrics = program(*arguments, span)
+            seconds = (time.perf_counter() - start) / (span[1] - span[0])
         frame = rows(problem, d, seed, list(whole), metrics)
         frame["duration"] = seconds
         frame["device"], frame["platform"] = describe(program.devices), program.devices[0].platform

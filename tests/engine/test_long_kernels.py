@@ -6,6 +6,7 @@ import pytest
 
 import simdiff
 from simdiff.engine import compilation
+from simdiff.engine.span_map import whole
 from simdiff.problem import Kernel
 
 
@@ -26,7 +27,7 @@ def test_only_kernels_that_run_long_pay_for_a_full_compilation(long, monkeypatch
 
     monkeypatch.setattr(jax.stages.Lowered, "compile", compile_)
     keys = jax.random.split(jax.random.key(0), 2)
-    found = compilation.program(kernel, keys, (), 1)(keys, ())
+    found = compilation.program(kernel, keys, (), 1)(keys, (), whole(keys))
     assert np.isfinite(found["value"]).all()
     assert asked == [None if long else compilation._FAST_CPU_COMPILATION]
 

@@ -9,6 +9,7 @@ import numpy as np
 import simdiff
 from simdiff.engine import SESSION, compilation
 from simdiff.engine.random_numbers import normal_rows
+from simdiff.engine.span_map import whole
 from simdiff.problems.denoising.pairs import split_keys
 
 
@@ -62,7 +63,9 @@ def run_kernel(problem, d, key, dtype="float64"):
     kernel, inputs = problem.kernel(d, dtype)
     inputs = jax.tree.map(jnp.asarray, inputs)
     compiled = compilation.program(kernel, key[None], inputs, 1)
-    return {name: np.asarray(value)[0] for name, value in compiled(key[None], inputs).items()}
+    return {
+        name: np.asarray(value)[0] for name, value in compiled(key[None], inputs, whole(key[None])).items()
+    }
 
 
 def problem(psi_n=2.0, psi_p=1.5, m=2, t=0.3, ridge=1e-3, activation="tanh", data=None):

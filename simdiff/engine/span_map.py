@@ -1,0 +1,44 @@
+"""A map over a batch of which only some neighbours are wanted, in a program that serves any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def whole(keys: jax.Array) -> np.ndarray:
+    """The span of all keys."""
+    return np.array([0, len(keys)], np.int32)
+
+
+def span_map(run: Callable[[jax.Array], Any], keys: jax.Array, span: jax.Array, width: int) -> Any:
+    """`run` of each key in the span, `width` at a time under vmap; nan, or 0 of an integer, for the others.
+
+    Args:
+        run: a function of one key.
+        keys: a multiple of `width` of them.
+        span: (first, stop), which may lie before the first key and beyond the last.
+        width: keys of one step; those of a step are run together if any of them is wanted.
+    """
+    traced = jax.jit(run, inline=True)  # traced once, for its shapes and for the loop
+    step = traced if width == 1 else jax.vmap(traced)
+
+    def add(number: jax.Array, found: Any) -> Any:
+        own = jax.lax.dynamic_slice_in_dim(keys, number * width, width)
+        new = jax.tree.map(lambda v: v[None], step(own[0])) if width == 1 else step(own)
+        place = number * width
+        return jax.tree.map(lambda old, v: jax.lax.dynamic_update_slice_in_dim(old, v, place, 0), found, new)
+
+    empty = jax.tree.map(
+        lambda one: _unknown((len(keys), *one.shape), one.dtype), jax.eval_shape(traced, keys[0])
+    )
+    first, stop = jnp.clip(jnp.stack([span[0] // width, -(-span[1] // width)]), 0, len(keys) // width)
+    return jax.lax.fori_loop(first, stop, add, empty)
+
+
+def _unknown(shape: tuple[int, ...], dtype: Any) -> jax.Array:
+    return jnp.full(shape, jnp.nan if jnp.issubdtype(dtype, jnp.floating) else 0, dtype)
