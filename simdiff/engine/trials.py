@@ -22,6 +22,7 @@ from simdiff.engine.keys import trial_keys
 from simdiff.engine.returned import check_metrics
 from simdiff.engine.session import SESSION, Session
 from simdiff.parts.jax_settings import pinned, with_pinned_settings
+from simdiff.parts.program_cache import keep_programs
 from simdiff.problem import Problem
 
 OK, NON_FINITE = "ok", "non-finite"
@@ -79,6 +80,7 @@ def prepare(
     Raises:
         InputError: one trial does not fit in memory.
     """
+    keep_programs()
     check_memory(problem, d, session=session)
     size = trials_per_call(problem, d, session)
     program = BatchProgram(problem, d, dtype, size, trial_group(problem, d, session), session)

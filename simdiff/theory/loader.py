@@ -16,6 +16,7 @@ from simdiff.errors import InputError, check_choice
 from simdiff.parts import registry
 from simdiff.parts.import_paths import is_path, load_object
 from simdiff.parts.jax_settings import with_pinned_settings
+from simdiff.parts.program_cache import keep_programs
 
 PACKAGE = "simdiff.theory"
 """Where theories register themselves, each in its own file."""
@@ -40,6 +41,7 @@ def load(theory: str | Theory | None, problem: Any) -> Theory:
     Raises:
         InputError: no such name, module or attribute, or the object found is not callable.
     """
+    keep_programs()
     if theory is None:
         theory = getattr(problem, "default_theory", None)
         if theory is None:

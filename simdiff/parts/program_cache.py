@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
 import tempfile
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,29 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from simdiff.errors import InputError
 
+VARIABLE = "SIMDIFF_COMPILATION_CACHE"
+"""The environment's say for the Python interface: what `use_cache` takes."""
+
 _LEAST_SECONDS = 0.1
 """Programs that compile faster are not worth a file."""
+
+_MOST_BYTES = 2 * 2**30
+"""A cache that is larger loses the programs that have not been used for longest, down to half of this."""
+
+_chosen = threading.Event()
+
+
+def keep_programs() -> None:
+    """Keep the programs of the Python interface where the command keeps its own, unless something was chosen.
+
+    That is, unless `use_cache` was called, or JAX has a cache already (JAX_COMPILATION_CACHE_DIR, say). The
+    environment variable SIMDIFF_COMPILATION_CACHE names another folder, or turns it off.
+    """
+    if _chosen.is_set():
+        return
+    if jax.config.jax_compilation_cache_dir is None:
+        use_cache(os.environ.get(VARIABLE) or "auto")
+    _chosen.set()
 
 
 def use_cache(where: Any) -> None:
@@ -29,16 +52,20 @@ def use_cache(where: Any) -> None:
     Args:
         where: "auto" (JAX_COMPILATION_CACHE_DIR if set, else the user's cache folder), "off", or a folder.
 
+    The folder is kept below 2 GiB.
+
     Warns:
         RuntimeWarning: the folder cannot be written; the run goes on without it.
 
     Raises:
         InputError: something else.
     """
+    _chosen.set()
     try:
         folder = _folder(where)
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
+            _prune(folder)
             with tempfile.TemporaryFile(dir=folder):
                 pass
     except (OSError, RuntimeError) as error:  # RuntimeError: no home folder is known
@@ -50,6 +77,22 @@ def use_cache(where: Any) -> None:
         jax.config.update("jax_compilation_cache_dir", chosen)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", _LEAST_SECONDS)
     warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache")
+
+
+def _prune(folder: Path) -> None:
+    """Delete what has not been read for longest, if all is too much. Other processes compile it again."""
+    found = []
+    for path in folder.glob("*-cache"):
+        with contextlib.suppress(OSError):  # another process deleted it
+            about = path.stat()
+            found.append((max(about.st_atime, about.st_mtime), about.st_size, path))
+    excess = sum(size for _, size, _ in found)
+    excess = excess - _MOST_BYTES // 2 if excess > _MOST_BYTES else 0
+    for _, size, path in sorted(found):
+        if excess <= 0:
+            return
+        path.unlink(missing_ok=True)
+        excess -= size
 
 
 def _folder(where: Any) -> Path | None:

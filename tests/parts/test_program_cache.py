@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -11,10 +14,10 @@ import pytest
 from toy_problems import Mean
 
 import simdiff
-from simdiff.engine import program_cache
-from simdiff.engine.program_cache import use_cache
 from simdiff.engine.session import SESSION
 from simdiff.errors import InputError
+from simdiff.parts import program_cache
+from simdiff.parts.program_cache import use_cache
 
 
 @pytest.fixture
@@ -79,3 +82,45 @@ def test_a_folder_that_cannot_be_written_is_one_warning(settings: pytest.MonkeyP
 def test_other_values_are_refused(where: object) -> None:
     with pytest.raises(InputError, match="compilation_cache: got"):
         use_cache(where)
+
+
+SESSION_OF_A_USER = """
+import os, sys, jax, simdiff
+{before}
+simdiff.predict(simdiff.LinearSampling(psi_n=2.0))
+print(jax.config.jax_compilation_cache_dir)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "environment", "kept"),
+    [
+        ("", {}, "user/simdiff"),
+        ("", {"SIMDIFF_COMPILATION_CACHE": "off"}, "None"),
+        ("", {"JAX_COMPILATION_CACHE_DIR": "{here}/theirs"}, "theirs"),
+        ("jax.config.update('jax_compilation_cache_dir', sys.argv[1])", {}, "own"),
+    ],
+    ids=["default", "off", "environment", "their own"],
+)
+def test_the_python_interface_keeps_programs_too(tmp_path, before, environment, kept):
+    given = {name: value.format(here=tmp_path) for name, value in environment.items()}
+    words = [sys.executable, "-c", SESSION_OF_A_USER.format(before=before), str(tmp_path / "own")]
+    where = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"} | given
+    where["XDG_CACHE_HOME"] = str(tmp_path / "user")
+    done = subprocess.run(words, env=where, capture_output=True, text=True, check=True)
+    assert kept in done.stdout.strip().removeprefix(str(tmp_path))
+
+
+def test_a_cache_that_grew_loses_what_was_not_used_for_longest(settings, tmp_path):
+    settings.setattr(program_cache, "_MOST_BYTES", 1000)
+    use_cache(str(tmp_path))
+    folder = Path(jax.config.jax_compilation_cache_dir)
+    for age in range(6):
+        path = folder / f"program{age}-cache"
+        path.write_bytes(bytes(200))
+        os.utime(path, (1e9 - age, 1e9 - age))
+    (folder / "notes.txt").write_bytes(bytes(5000))
+    use_cache(str(tmp_path))
+    assert sorted(path.name for path in folder.iterdir()) == ["notes.txt", "program0-cache", "program1-cache"]
+    use_cache(str(tmp_path))
+    assert len(list(folder.iterdir())) == 3
