@@ -28,7 +28,7 @@ PINS: dict[str, Any] = {
     "debug_key_reuse": False,
     "numpy_dtype_promotion": "standard",
     "numpy_rank_promotion": "allow",
-    "default_matmul_precision": None,
+    "default_matmul_precision": "float32",  # on NVIDIA GPUs products would lose half their digits (TF32)
     "softmax_custom_jvp": False,
     "allow_f16_reductions": True,
     "default_device": None,

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from simdiff.engine.random_numbers import normal_rows
+from simdiff.parts.jax_settings import with_pinned_settings
 from simdiff.sampling.flow import FlowSteps
 from simdiff.sampling.proxy import Posterior, posterior
 
@@ -23,6 +24,7 @@ Noise = Callable[[Array, Posterior, Array], Array]
 """noise(key, posterior, points) -> (n, D) with mean 0 and, given x, the covariance of x_0."""
 
 
+@with_pinned_settings
 def naive_samples(
     points: Any, steps: FlowSteps, kappa: float, key: Array, samples: int
 ) -> Float[Array, "n D"]:

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from simdiff.engine.full_precision import full_precision
 from simdiff.engine.symmetric_products import symmetric_product
 from simdiff.problem import Kernel
 from simdiff.problems.denoising.dispatch import evaluator_of, trial_kernel
@@ -33,7 +32,6 @@ class FlowKernel(Kernel):
         """With the rows shared."""
         return FlowKernel(self.program.shared(devices))
 
-    @full_precision
     def __call__(self, key: Array, inputs: dict[str, Any]) -> dict[str, Array]:
         """Decompose, then measure along the path."""
         setup = self.program.setup(key, inputs)

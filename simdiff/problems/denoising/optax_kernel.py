@@ -17,7 +17,6 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from simdiff.engine.full_precision import full_precision
 from simdiff.engine.random_numbers import integer_rows
 from simdiff.problem import Kernel
 from simdiff.problems.denoising import evaluation
@@ -38,7 +37,6 @@ class OptaxKernel(Kernel):
 
     runs_long: ClassVar[bool] = True
 
-    @full_precision
     def __call__(self, key: Array, inputs: dict[str, Any]) -> dict[str, Array]:
         """Train from A = 0 through the recorded steps."""
         setup = self.program.setup(key, inputs)

@@ -8,7 +8,6 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from simdiff.engine.full_precision import full_precision
 from simdiff.engine.symmetric_products import products_of_rows
 from simdiff.problem import Kernel
 from simdiff.problems.denoising import evaluation
@@ -37,7 +36,6 @@ class RidgeKernel(Kernel):
         """With the matrices split."""
         return RidgeKernel(self.program.split(devices))
 
-    @full_precision
     def __call__(self, key: Array, inputs: dict[str, Any]) -> dict[str, Array]:
         """Train exactly and measure."""
         setup = self.program.setup(key, inputs)

@@ -8,7 +8,6 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from simdiff.engine.full_precision import full_precision
 from simdiff.problem import Kernel
 from simdiff.problems.denoising.program import TrialProgram
 
@@ -19,7 +18,6 @@ class SpectrumKernel(Kernel):
 
     program: TrialProgram
 
-    @full_precision
     def __call__(self, key: Array, inputs: dict[str, Any]) -> dict[str, Float[Array, " p"]]:
         """No network is trained: samples, noise and first layer are those of the trial with this key."""
         normal = self.program.normal(self.program.setup(key, inputs))

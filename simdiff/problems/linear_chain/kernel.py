@@ -10,7 +10,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from simdiff.data.base import DiagonalSampler
-from simdiff.engine.full_precision import full_precision
 from simdiff.engine.random_numbers import normal_rows
 from simdiff.problem import Kernel
 from simdiff.problems.linear_chain.eigenmodes import Eigenmodes, eigenmodes
@@ -55,7 +54,6 @@ class SamplingKernel(Kernel):
     kl: bool
     samples: int
 
-    @full_precision
     def __call__(self, key: Array, inputs: dict[str, Any]) -> dict[str, Array]:
         """Train, then measure: (times,) arrays, or scalars without early stopping."""
         keys, frame, x = self._training_set(key, inputs)
@@ -77,7 +75,6 @@ class SamplingKernel(Kernel):
         x = self.sampler.sample(key, frame, index).astype(jnp.float64)
         return jnp.where((index < n)[:, None], x, 0.0)
 
-    @full_precision
     def along(self, key: Array, inputs: dict[str, Any]) -> dict[str, Array]:
         """Losses and divergences (ridges, times) at every one of `inputs["ridges"]`, for one training set.
 
