@@ -71,12 +71,13 @@ def facts(command: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def store(name: str, table: pd.DataFrame, about: dict[str, Any]) -> None:
-    """Write results/<name>.csv and .json; on a GPU the name ends in that of the device."""
+def store(name: str, table: pd.DataFrame, about: dict[str, Any], quiet: bool = False) -> None:
+    """Write results/<name>.csv and .json, and print; on a GPU the name ends in that of the device."""
     RESULTS.mkdir(exist_ok=True)
     device = jax.local_devices()[0]
     if device.platform != "cpu":
         name += "-" + re.sub(r"\W+", "_", device.device_kind.lower())
     table.to_csv(RESULTS / f"{name}.csv", index=False, float_format="%.6g")
     (RESULTS / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n")
-    print(table.to_string(index=False, float_format=lambda x: f"{x:.5g}"))
+    if not quiet:
+        print(table.to_string(index=False, float_format=lambda x: f"{x:.5g}"))
