@@ -6,8 +6,8 @@
     python benchmarks/gpu_day.py --small            # the same code at small sizes, on any device
 
 Every step is a process of its own (`gpu_steps.py`), with a share of the time that is left: a crash, memory
-that runs out, a missing package or an interrupt costs that step alone. A step stores its table after each row,
-and `results/gpu_day.json` says after each step what became of all of them; one that is stopped keeps its rows.
+that runs out, a missing package or an interrupt costs that step alone. A step stores its table after each
+row, and `results/gpu_day.json` says after each step what became of all; one that is stopped keeps its rows.
 
 agreement  trials of every problem, trainer and data law against those on CPU, to the precision stated
 peak       share of the measured product rate: Ridge, flow and Optax at d = 200 to 4,000; the numerical error

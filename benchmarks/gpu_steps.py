@@ -2,8 +2,8 @@
 
     python benchmarks/gpu_steps.py STEP --seconds 120 [--small] [--results FOLDER]
 
-A step works through its rows in order of worth, stores its table after each, and begins no row when its seconds
-are over. Trials on CPU for comparison are made by this file in another process, `gpu_steps.py reference`.
+A step works through its rows in order of worth, stores its table after each, and begins no row when its
+seconds are over. Trials on CPU for comparison are made in another process, `gpu_steps.py reference`.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from simdiff import engine
 Row = dict[str, Any]
 TRIALS = 4
 ROUNDING = {"float64": 1e-9, "mixed": 2e-4, "float32": 2e-4}
-"""Largest deviation from CPU, over the metric's own scale, that rounding explains: devices sum in other orders,
-and 4% of float32 normals differ in the last bit between levels of XLA's optimisation."""
+"""Largest deviation from CPU, over the metric's own scale, that rounding explains: devices sum in other
+orders, and 4% of float32 normals differ in the last bit between levels of XLA's optimisation."""
 
 
 def point(psi_p: float, m: float = 1, psi_n: float = 2.0) -> simdiff.DenoisingScoreMatching:

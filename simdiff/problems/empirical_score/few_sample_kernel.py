@@ -14,7 +14,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from simdiff.engine.full_precision import full_precision
 from simdiff.engine.random_numbers import normal_rows, uniform_rows
 from simdiff.problem import Kernel
 
@@ -47,7 +46,6 @@ class FewSampleKernel(Kernel):
     steps: int
     learned: bool
 
-    @full_precision
     def __call__(self, key: Array, inputs: dict[str, Any]) -> dict[str, Array]:
         """Train, generate, measure."""
         labels, products = self._draw(key, inputs["sigma"])

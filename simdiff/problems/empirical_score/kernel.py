@@ -20,7 +20,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from simdiff.data.gaussian_mixture import Mixture, MixtureSampler
-from simdiff.engine.full_precision import full_precision
 from simdiff.engine.random_numbers import integer_rows, normal_rows, uniform_rows
 from simdiff.problem import Kernel
 from simdiff.problems.empirical_score.posterior import Level, Points, Sums, TrainingSet
@@ -85,7 +84,6 @@ class EmpiricalKernel(Kernel):
     steps: int
     metrics: tuple[str, ...]
 
-    @full_precision
     def __call__(self, key: Array, inputs: dict[str, Any]) -> dict[str, Array]:
         """Run all trajectories backwards."""
         keys = split_keys(key)
@@ -177,7 +175,6 @@ class PopulationKernel(Kernel):
     sampler: MixtureSampler
     trajectories: int
 
-    @full_precision
     def __call__(self, key: Array, inputs: dict[str, Any]) -> dict[str, Array]:
         """Run all trajectories backwards."""
         keys, rows = split_keys(key), jnp.arange(self.trajectories)
