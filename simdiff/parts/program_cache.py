@@ -37,7 +37,7 @@ def keep_programs() -> None:
     """
     if _chosen.is_set():
         return
-    if jax.config.jax_compilation_cache_dir is None:
+    if getattr(jax.config, "jax_compilation_cache_dir", None) is None:
         use_cache(os.environ.get(VARIABLE) or "auto")
     _chosen.set()
 
