@@ -109,7 +109,7 @@ def make_study(
         min_trials=pilot,
         max_trials=max_trials,
         batch=1,
-        extrapolate=problem.only_size is None,
+        extrapolate=problem.only_size is None and problem.has_limit,
         extrapolation=extrapolation,
         absolute=absolute,
     )

@@ -127,6 +127,24 @@ class Problem(abc.ABC):
         """The one size that there is, if the problem's `data` have one size only; None: any size."""
         return getattr(getattr(self, "data", None), "only_size", None)
 
+    @property
+    def has_limit(self) -> bool:
+        """Whether sizes can be extrapolated; if not, results are those of one size."""
+        return True
+
+    @property
+    def approximate(self) -> bool:
+        """Whether theories are of another problem that is only like this one: then they get no verdict."""
+        return False
+
+    def for_theory(self, theory: Any) -> Problem:
+        """What a theory is asked about in place of this problem."""
+        return self
+
+    def failures(self, values: Mapping[str, np.ndarray]) -> np.ndarray | str:
+        """The status of rows whose metrics, (rows,) arrays, are not all finite: one, or one for each row."""
+        return "non-finite"
+
     def notes(self) -> tuple[str, ...]:
         """What a reader of the results must know: stated in the report."""
         return ()

@@ -37,6 +37,8 @@ def whole_sizes(problem: Problem, sizes: Sizes | None) -> tuple[int, ...]:
     """
     if problem.only_size is not None:
         return _only(problem.only_size, sizes)
+    if not problem.has_limit:
+        return _single(sizes)
     ratios = np.array([*problem.ratios().values()], dtype=float)
     return tuple(_nearest(d, ratios) for d in check_sizes(DEFAULT if sizes is None else sizes))
 
@@ -45,6 +47,18 @@ def _only(d: int, sizes: Sizes | None) -> tuple[int]:
     if sizes is not None and (not _is_list(sizes) or {*sizes} != {d}):
         raise InputError("sizes", sizes, f"[{d}] or null", "the data have this one size")
     return (d,)
+
+
+_USUAL = 120
+"""The size of a problem that has no limit, where none is named."""
+
+
+def _single(sizes: Sizes | None) -> tuple[int]:
+    given = [_USUAL] if sizes is None else sizes
+    if not _is_list(given) or len(given) != 1:
+        hint = "the problem does not grow with d, so there is no limit to extrapolate to"
+        raise InputError("sizes", sizes, f"one size, as [{_USUAL}]", hint)
+    return (check_integer("sizes", given[0], least=1),)
 
 
 def check_sizes(sizes: Sizes) -> tuple[int, ...]:

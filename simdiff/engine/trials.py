@@ -25,7 +25,7 @@ from simdiff.parts.jax_settings import pinned, with_pinned_settings
 from simdiff.parts.program_cache import keep_programs
 from simdiff.problem import Problem
 
-OK, NON_FINITE = "ok", "non-finite"
+OK = "ok"
 
 
 def batch_size(problem: Problem, d: int) -> int:
@@ -102,7 +102,8 @@ def run_trials(
     """Rows of the given trials, one frame per batch as it comes.
 
     Columns: point, d, trial, seed, [time], status, the metrics, duration (seconds per trial), device,
-    platform, dtype. A non-finite metric gives the row the status "non-finite"; nothing is dropped.
+    platform, dtype. A row with a non-finite metric has the status `problem.failures`, "non-finite" by
+    default; nothing is dropped.
     """
     left = set(trials)
     while left:
@@ -154,5 +155,5 @@ def rows(
     names = [metric.name for metric in problem.metrics]
     values = {name: np.asarray(metrics[name], float).reshape(-1) for name in names}
     finite = np.all([np.isfinite(v) for v in values.values()], axis=0)
-    columns["status"] = np.where(finite, OK, NON_FINITE)
+    columns["status"] = np.where(finite, OK, problem.failures(values))
     return pd.DataFrame(columns | values)

@@ -1,6 +1,7 @@
 """Score networks."""
 
 from simdiff.models.denoising.linear import Linear
+from simdiff.models.denoising.network import Network
 from simdiff.models.denoising.random_features import RandomFeatures
 from simdiff.models.ensemble.feature_library import (
     FeatureLibrary,
@@ -19,6 +20,7 @@ __all__ = [
     "GaussianFeatures",
     "LazyNetwork",
     "Linear",
+    "Network",
     "RandomFeatures",
     "ScoreModel",
     "WideNetwork",

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
+import importlib.util
 import io
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from simdiff.errors import InputError
@@ -19,15 +23,17 @@ def is_path(text: object) -> bool:
 
 
 def load_object(field: str, path: str) -> Any:
-    """The object at "package.module:name"; the working directory is searched first.
+    """The object at "package.module:name" or "folder/file.py:name"; the working directory is searched first.
 
     Raises:
         InputError: the module or the attribute does not exist, or the module fails on import.
     """
     module_name, _, name = path.partition(":")
-    allowed = "an import path package.module:name"
+    allowed = "an import path package.module:name or file.py:name"
     try:
-        module = _imported(module_name)
+        module = _from_file(Path(module_name)) if module_name.endswith(".py") else _imported(module_name)
+    except FileNotFoundError as error:
+        raise InputError(field, path, allowed, f"there is no file {module_name}") from error
     except ModuleNotFoundError as error:
         hint = f"no module named {error.name!r} on the Python path or in the working directory"
         raise InputError(field, path, allowed, hint) from error
@@ -49,6 +55,33 @@ def _imported(name: str) -> Any:
         module = importlib.import_module(name)
     if said.getvalue():
         print(said.getvalue(), end="", file=sys.stderr)
+    return module
+
+
+def _from_file(path: Path) -> ModuleType:
+    """The module that a file is; loaded once, and known by the file's name where no other module has it."""
+    place = path.expanduser().resolve(strict=True)
+    there = sys.modules.get(place.stem)
+    if there is None and importlib.util.find_spec(place.stem) is None:
+        name = place.stem
+    elif there is not None and getattr(there, "__file__", None) == str(place):
+        return there
+    else:
+        name = f"{place.stem}_{hashlib.sha256(str(place).encode()).hexdigest()[:8]}"
+    return sys.modules[name] if name in sys.modules else _executed(name, place)
+
+
+def _executed(name: str, place: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, place)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{place} cannot be loaded")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        with _working_directory_importable():
+            spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module
 
 

@@ -7,7 +7,7 @@ not compared. A theory that can evaluate many problems in one call carries that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,7 +85,8 @@ def evaluate(
     Raises:
         InputError: not a mapping, a name that is not a metric, or a value of the wrong kind or shape.
     """
-    return check_values(load(theory, problem)(problem), problem, metrics)
+    found = load(theory, problem)
+    return check_values(_asked(found, [problem], lambda asked: [found(asked[0])])[0], problem, metrics)
 
 
 @with_pinned_settings
@@ -98,11 +99,26 @@ def evaluate_many(
         return []
     found = load(theory, problems[0])
     many = getattr(found, "many", None)
-    values = list(many(problems)) if many is not None else [found(problem) for problem in problems]
+    each = lambda asked: [found(problem) for problem in asked]  # noqa: E731
+    values = _asked(found, problems, lambda asked: list(each(asked) if many is None else many(asked)))
     if len(values) != len(problems):
         raise InputError("theory.many", f"{len(values)} results", f"one for each of {len(problems)} problems")
     allowed = None if metrics is None else tuple(metrics)
     return [check_values(v, problem, allowed) for v, problem in zip(values, problems, strict=True)]
+
+
+def _asked(theory: Theory, problems: Sequence[Any], ask: Callable[[Sequence[Any]], list[Any]]) -> list[Any]:
+    """The theory's answers about what each problem says it is to be asked (`Problem.for_theory`).
+
+    An answer without a time axis holds at all times of a problem that has one.
+    """
+    asked = [p.for_theory(theory) if hasattr(p, "for_theory") else p for p in problems]
+    answers = ask(asked)
+    for k, (problem, stand_in) in enumerate(zip(problems, asked, strict=True)):
+        times = getattr(problem, "times", None)
+        if times is not None and getattr(stand_in, "times", None) is None and isinstance(answers[k], Mapping):
+            answers[k] = {name: np.full(len(times), value) for name, value in answers[k].items()}
+    return answers
 
 
 def check_values(

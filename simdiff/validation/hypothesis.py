@@ -37,6 +37,8 @@ class Hypothesis:
     rounding: float = 0.0
     theory_name: str = ""
     """Which theory it is, where several are compared with the same trials."""
+    approximate: bool = False
+    """Whether the theory is of another model: then a distance is measured, and nothing is tested."""
 
     @property
     def reference(self) -> float:
@@ -60,6 +62,7 @@ def hypotheses(
     point: str = "",
     roundings: Mapping[str, float] | None = None,
     theory_name: str = "",
+    approximate: bool = False,
 ) -> list[Hypothesis]:
     """Every metric (at every time) of one point as a `Hypothesis`.
 
@@ -79,7 +82,8 @@ def hypotheses(
         for index, time, part in slices
         for metric in metrics
     ]
-    return [dataclasses.replace(item, theory_name=theory_name) for item in found] if theory_name else found
+    facts = {"theory_name": theory_name, "approximate": approximate}
+    return [dataclasses.replace(item, **facts) for item in found] if any(facts.values()) else found
 
 
 def _hypothesis(

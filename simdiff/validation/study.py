@@ -105,6 +105,7 @@ class Study:
             point=self.point,
             roundings={metric.name: metric.rounding(eps) for metric in compared},
             theory_name=self.theory_name,
+            approximate=self.problem.approximate,
         )
 
 

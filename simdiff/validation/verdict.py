@@ -3,6 +3,7 @@
 The words are those of `statuses`, decided in this order for each hypothesis:
 
 - no theory;
+- approximation, where the theory is of another model and there is no obstacle of the next line;
 - inconclusive, if nothing can be concluded: trials that gave no finite number, a theory that did not, too few
   trials. What failed trials would have said is unknown and need not resemble the others, so a single one
   rules out "agree" and "disagree" alike;
@@ -50,6 +51,7 @@ from simdiff.validation.rule import CONFIDENCE, NEGLIGIBLE, Rule
 from simdiff.validation.sequential import asked_width, half_width, sequential_stderr
 from simdiff.validation.statuses import (
     AGREE,
+    APPROXIMATION,
     BELOW_ROUNDING,
     DISAGREE,
     DOES_NOT_FIT,
@@ -175,7 +177,7 @@ def judge(item: Hypothesis, rule: Rule) -> Judgement:
 
 
 def _p_value(item: Hypothesis, fit: FiniteSizeFit, negligible: float) -> float:
-    if not item.tested:
+    if not item.tested or item.approximate:
         return math.nan
     return limit_p_value(fit.limit, sequential_stderr(fit), fit.dof, negligible)
 
@@ -196,7 +198,8 @@ def judge_table(items: Sequence[Hypothesis], rule: Rule) -> Verdict:
 def _adjusted(judgements: Sequence[Judgement], p_values: Sequence[float], rule: Rule) -> FloatArray:
     """p-values corrected for the number of those that have a theory; NaN where no verdict is possible."""
     adjusted = np.full(len(judgements), math.nan)
-    family = np.array([j.hypothesis.theory is not None for j in judgements], bool)
+    tested = [j.hypothesis.theory is not None and not j.hypothesis.approximate for j in judgements]
+    family = np.array(tested, bool)
     judged = [math.nan if j.obstacle else p for j, p in zip(judgements, p_values, strict=True)]
     correct = holm if rule.correction == "holm" else np.asarray
     adjusted[family] = correct(np.array(judged, np.float64)[family])
@@ -290,6 +293,8 @@ def _decide(j: Judgement, p_adjusted: float, surviving: float, rule: Rule) -> tu
         return NO_THEORY, j.obstacle.reason if j.obstacle else ""
     if j.obstacle:
         return j.obstacle
+    if j.hypothesis.approximate:
+        return APPROXIMATION, f"{_relative(j.fit.limit, j)} from the theory of another model"
     assumed = f"; {in_words(j.fit.corrections)}: {_goodness(j.fit)}" if rule.extrapolate else ""
     if p_adjusted < rule.alpha:
         return _rejected(j, surviving, rule, assumed)

@@ -17,7 +17,7 @@ from simdiff.problem import describe
 from simdiff.problems.denoising.dispatch import evaluator, feature_map, trial_kernel
 from simdiff.theory import load, names
 
-GIVEN = {"images": "path", "function_features": "function"}
+GIVEN = {"images": "path", "function_features": "function", "network": "init"}
 """Parts that have an argument of the user's own, which no default can stand for."""
 
 PARTS = [

@@ -1,10 +1,12 @@
-"""The contract of a score network whose output is linear in what is trained."""
+"""The contract of a score network."""
 
 from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from simdiff.problem import Metric
 
 
 class ScoreNetwork(abc.ABC):
@@ -19,6 +21,20 @@ class ScoreNetwork(abc.ABC):
     path_theory: ClassVar[str | None] = None
     """The theory of flow and descent; None: there is none."""
 
+    approximate: ClassVar[bool] = False
+    """Whether theories describe another model, which this is only like."""
+
+    has_limit: ClassVar[bool] = True
+    """Whether it grows with d, so that sizes can be extrapolated."""
+
+    diagnostics: ClassVar[tuple[Metric, ...]] = ()
+    """Metrics of trials with such a network that no theory predicts."""
+
+    @property
+    def stand_in(self) -> ScoreNetwork | None:
+        """The model that theories are told of."""
+        return self
+
     @abc.abstractmethod
     def width(self, d: int) -> int:
         """Features at size d."""
@@ -30,6 +46,14 @@ class ScoreNetwork(abc.ABC):
     @property
     def kinks(self) -> tuple[float, ...]:
         """Where features are not smooth functions of their pre-activation."""
+        return ()
+
+    def check_training(self, trainer: Any, m: float) -> None:
+        """Raise `InputError` where it cannot be trained so, with m noise draws per sample."""
+        return
+
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of results with this network must know."""
         return ()
 
     def ratios(self) -> Mapping[str, float]:

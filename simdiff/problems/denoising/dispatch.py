@@ -34,7 +34,7 @@ def trial_kernel(
 
 @functools.singledispatch
 def feature_map(model: Any) -> Any:
-    """The `FeatureMap` of a model.
+    """The `TrialMap` of a model: a `FeatureMap` where training is linear.
 
     Raises:
         InputError: there is none.
@@ -52,3 +52,9 @@ def evaluator(sampler: Sampler, program: Any, setup: Any) -> Any:
 def evaluator_of(program: Any, setup: Any) -> Any:
     """The evaluator of a trial's data law and network."""
     return evaluator(program.sampler, program, setup)
+
+
+@functools.singledispatch
+def network_evaluator(sampler: Sampler, trial: Any) -> Any:
+    """A function {metric: scalar} of what is trained in a `network_kernel.Trial` on samples of this kind."""
+    raise TypeError(f"no evaluator of networks for {type(sampler).__name__}")

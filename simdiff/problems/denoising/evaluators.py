@@ -39,7 +39,7 @@ class GaussianEvaluator(Evaluator):
         self._h = pairs.h
         self._floor = sampler.floor(pairs.frame, pairs.a, pairs.h)
         self._inside = sampler.inside(pairs.frame)
-        self._known = program.network.fresh_moments(sampler, pairs, setup.state, program.columns)
+        self._known = program.feature_map.fresh_moments(sampler, pairs, setup.state, program.columns)
 
     def errors(self, b: Float[Array, "d p"]) -> dict[str, Array]:
         """Test, score = (test - floor) / h, the floor, and the test error inside and outside the subspace."""
@@ -71,7 +71,7 @@ class CovarianceEvaluator(Evaluator):
     """Test errors of a linear network depend on the covariance of x alone, Gaussian or not: no test data."""
 
     def __init__(self, program: TrialProgram, sampler: DiagonalSampler, setup: Setup) -> None:
-        known = program.network.fresh_moments(sampler, setup.pairs, setup.state, program.columns)
+        known = program.feature_map.fresh_moments(sampler, setup.pairs, setup.state, program.columns)
         assert isinstance(known, FreshMoments)  # linear networks are not split over devices
         self._known = known
         self._share = even(program.shape.d)

@@ -13,13 +13,13 @@ from simdiff.problems.denoising.program import Setup, TrialProgram
 from simdiff.problems.denoising.training_path import TrainingPath
 
 
-class ManifoldEvaluator(SampleEvaluator):
-    """The exact score at some of the test points too, by message passing at the trial's own manifold."""
+class KnownScore:
+    """Test points of a trial at which message passing finds the exact score."""
 
     def __init__(self, program: TrialProgram, sampler: HiddenManifoldSampler, setup: Setup) -> None:
-        super().__init__(program, setup)
         pairs, embedding = setup.pairs, setup.pairs.frame
-        self._f, _, x_t = program.fresh_rows(setup, jnp.arange(program.shape.score_points))
+        self.features, _, x_t = program.fresh_rows(setup, jnp.arange(program.shape.score_points))
+        self.x_t = x_t
         a, h = pairs.a.astype(jnp.float32), pairs.h.astype(jnp.float32)
         shift = embedding.shift.astype(jnp.float32)
         found = posterior(
@@ -34,28 +34,21 @@ class ManifoldEvaluator(SampleEvaluator):
         self._variance = found.variance * (a**2 / h)
         denoised = program.network.targets(setup.state, (x_t - a * (found.mean - shift)) / jnp.sqrt(h))
         self._denoised = jnp.where(self._converged[:, None], denoised, 0.0).astype(x_t.dtype)
-        self._h = pairs.h
+        self.h = pairs.h
 
-    def errors(self, b: Float[Array, "d p"]) -> dict[str, Array]:
-        """Test, score and floor, and how many points message passing gave up on: those are left out."""
-        network = self._program.columns.total(self._f @ b.T.astype(self._f.dtype))
-        score = self._mean((network + self._denoised) ** 2) / self._h
-        return super().errors(b) | {"score": score} | self._about_points()
+    def errors(self, network: Float[Array, "r d"]) -> dict[str, Array]:
+        """Score and floor of sqrt(h) s at the points, and how many of them message passing gave up on."""
+        return {"score": self._mean((network + self._denoised) ** 2) / self.h} | self.about_points()
 
-    def errors_along(self, path: TrainingPath) -> dict[str, Array]:
-        """The same along the path."""
-        keep = self._converged.astype(self._f.dtype)[:, None]
-        f, target = self._f * keep, self._denoised * keep
+    def forms(self) -> tuple[Array, Array, Array]:
+        """U, V and the constant of the score's error, for networks B f."""
+        keep = self._converged.astype(self.features.dtype)[:, None]
+        f, target = self.features * keep, self._denoised * keep
         count = jnp.sum(keep)
-        u, v = f.T @ f / count, f.T @ target / count
-        constant = self._mean(self._denoised**2)
-        score = path.quadratic(u, v, constant, even(self._program.shape.d)) / self._h
-        return super().errors_along(path) | {
-            name: jnp.broadcast_to(value, score.shape)
-            for name, value in (self._about_points() | {"score": score}).items()
-        }
+        return f.T @ f / count, f.T @ target / count, self._mean(self._denoised**2)
 
-    def _about_points(self) -> dict[str, Array]:
+    def about_points(self) -> dict[str, Array]:
+        """The floor and the number of points that are left out."""
         return {
             "floor": self._mean(self._variance),
             "unconverged": jnp.sum(~self._converged).astype(jnp.float64),
@@ -64,6 +57,29 @@ class ManifoldEvaluator(SampleEvaluator):
     def _mean(self, squared: Float[Array, "r d"]) -> Float[Array, ""]:
         each = jnp.mean(squared.astype(jnp.float64), axis=1)
         return jnp.sum(jnp.where(self._converged, each, 0.0)) / jnp.sum(self._converged)
+
+
+class ManifoldEvaluator(SampleEvaluator):
+    """The exact score at some of the test points too, by message passing at the trial's own manifold."""
+
+    def __init__(self, program: TrialProgram, sampler: HiddenManifoldSampler, setup: Setup) -> None:
+        super().__init__(program, setup)
+        self._known = KnownScore(program, sampler, setup)
+
+    def errors(self, b: Float[Array, "d p"]) -> dict[str, Array]:
+        """Test, score and floor, and how many points message passing gave up on: those are left out."""
+        f = self._known.features
+        network = self._program.columns.total(f @ b.T.astype(f.dtype))
+        return super().errors(b) | self._known.errors(network)
+
+    def errors_along(self, path: TrainingPath) -> dict[str, Array]:
+        """The same along the path."""
+        u, v, constant = self._known.forms()
+        score = path.quadratic(u, v, constant, even(self._program.shape.d)) / self._known.h
+        return super().errors_along(path) | {
+            name: jnp.broadcast_to(value, score.shape)
+            for name, value in (self._known.about_points() | {"score": score}).items()
+        }
 
 
 @evaluator.register(HiddenManifoldSampler)

@@ -42,7 +42,7 @@ class OptaxKernel(Kernel):
         setup = self.program.setup(key, inputs)
         normal = self.program.normal(setup)
         evaluator = evaluator_of(self.program, setup)
-        scale = self.program.network.step_scale(inputs)
+        scale = self.program.feature_map.step_scale(inputs)
         update = self._update(self._gradient(setup, normal, inputs["ridge"]), scale)
         stops = jnp.asarray(self.trainer.times, jnp.int32)
         starts = jnp.concatenate([jnp.zeros(1, jnp.int32), stops[:-1]])

@@ -24,22 +24,17 @@ from simdiff.parts.registry import register
 from simdiff.problem import Kernel, Metric, Problem
 from simdiff.problems.denoising import metrics
 from simdiff.problems.denoising.arithmetic import Arithmetic, choose
-from simdiff.problems.denoising.dispatch import feature_map, trial_kernel
-from simdiff.problems.denoising.feature_map import FeatureMap
+from simdiff.problems.denoising.dispatch import feature_map
 from simdiff.problems.denoising.output_channel import nodes_for
 from simdiff.problems.denoising.program import TrialProgram
 from simdiff.problems.denoising.shape import Shape
+from simdiff.problems.denoising.trial_map import TrialMap
 from simdiff.trainers import Ridge, Trainer
 
 _STORED_SAMPLES_BYTES = 2**27
 _MOST_ROWS = 2**31 - 1
 _SMALL_BLOCK = 256
 """Rows a block of the exact noise average, which holds several arrays of that many rows."""
-_QUADRATURE_BYTES = 2**22
-_KINKED_BYTES = 5 * 2**23
-"""At the nodes of a tile of the exact noise average: where rho is smooth; for each panel between kinks."""
-_KINKED_ENTRIES = 2**11
-"""At the nodes of one feature's averages over fresh data, for each kink."""
 
 
 @register("problem", "denoising")
@@ -85,11 +80,12 @@ class DenoisingScoreMatching(Problem):
         if self.data.only_size is not None:
             self.data.check_samples(self.counts(self.data.only_size)[0])
         self.trainer.check_draws(self.m)
+        self.model.check_training(self.trainer, self.m)
 
     @property
     def metrics(self) -> tuple[Metric, ...]:  # type: ignore[override]
         """Five errors; the Bayes floor where trials differ in it; the parts of the test error."""
-        return metrics.of_data(self.data)
+        return (*metrics.of_data(self.data), *self.model.diagnostics)
 
     @property
     def default_theory(self) -> str | None:
@@ -103,6 +99,32 @@ class DenoisingScoreMatching(Problem):
     def times(self) -> tuple[float, ...] | None:
         """Recorded times or steps of a gradient trainer; None for the exact minimiser."""
         return self.trainer.recorded
+
+    @property
+    def has_limit(self) -> bool:
+        """Whether the network grows with d."""
+        return self.model.has_limit
+
+    @property
+    def approximate(self) -> bool:
+        """Whether theories describe another network."""
+        return self.model.approximate
+
+    def for_theory(self, theory: Any) -> Problem:
+        """With the model that this one is like; theories of the minimum alone are told that it is reached."""
+        model = self.model.stand_in
+        if model is None or model is self.model:
+            return self
+        minimum = getattr(theory, "solution", None) == "minimum" and self.trainer.solution != "minimum"
+        trainer = Ridge(self.trainer.ridge) if minimum else self.trainer
+        return dataclasses.replace(self, model=model, trainer=trainer)
+
+    def failures(self, values: Mapping[str, np.ndarray]) -> np.ndarray | str:
+        """Names the step at which the loss was not finite, where it was recorded."""
+        if "diverged" not in values:
+            return super().failures(values)
+        steps = np.nan_to_num(values["diverged"]).astype(int)
+        return np.array([f"non-finite loss at step {step}" if step else "non-finite" for step in steps])
 
     def at_size(self, d: int) -> DenoisingScoreMatching:
         """psi_n, psi_p and the spectrum as they come out at size d."""
@@ -120,26 +142,27 @@ class DenoisingScoreMatching(Problem):
 
     def arithmetic(self, dtype: str = "auto") -> str:
         """The precision that this ridge or time needs; optax solves nothing, so float32 will do."""
-        return self._arithmetic(dtype).name
+        return self.precision(dtype).name
 
     @property
-    def _network(self) -> FeatureMap:
+    def _network(self) -> TrialMap:
         return feature_map(self.model)
 
-    def _arithmetic(self, dtype: str) -> Arithmetic:
+    def precision(self, dtype: str) -> Arithmetic:
+        """The arithmetic of trials when `dtype` is asked for."""
         return choose(dtype, self.trainer.smallest_scale)
 
     def kernel(self, d: int, dtype: str = "auto") -> tuple[Kernel, dict[str, Any]]:
         """A program shared by all ratios in a shape bucket, all ridges, times t and spectra."""
-        return trial_kernel(self.trainer, self, d, *self.trial_program(d, dtype))
+        return self._network.kernel(self, d, *self.trial_program(d, dtype))
 
     def trial_program(self, d: int, dtype: str) -> tuple[TrialProgram, dict[str, Any]]:
         """The part of a kernel that draws samples, noise and features, and its inputs."""
         program = TrialProgram(
-            self._shape(d),
+            self.shape(d),
             self.data.sampler(d),
             self._network,
-            self._arithmetic(dtype),
+            self.precision(dtype),
             tuple(metric.name for metric in self.metrics),
         )
         n, p = self.counts(d)
@@ -157,53 +180,30 @@ class DenoisingScoreMatching(Problem):
         return program, inputs
 
     def notes(self) -> tuple[str, ...]:
-        """What the data law has to say, and how m = infinity was simulated."""
-        if not math.isinf(self.m) or self.trainer.fresh_noise:
-            return self.data.notes()
-        return (*self.data.notes(), self._network.average_note)
+        """What data law and network have to say, and how m = infinity was simulated."""
+        said = (*self.data.notes(), *self.model.notes())
+        exact = math.isinf(self.m) and not self.trainer.fresh_noise
+        return (*said, self._network.average_note) if exact else said
 
     def shares_rows(self, d: int) -> bool:
         """Where rows are streamed: exact training on more rows than features."""
-        return self.trainer.exact and not self._shape(d).dual_rows
+        return self.trainer.exact and not self.shape(d).dual_rows
 
     def memory(self, d: int) -> int:
-        """Bytes of the matrices one trial holds at its peak, float64 solve included."""
-        return self._bytes(d, ALL_COLUMNS)
+        """Bytes that one trial holds at its peak."""
+        return self._network.memory(self, d, ALL_COLUMNS)
 
     def split_memory(self, d: int, devices: int) -> int:
         """With exact training of random features, p x p matrices are split, or those of n m x n m."""
         splits = self.trainer.splits and self.model.splits
-        return self._bytes(d, ColumnShares(devices) if splits else ALL_COLUMNS)
-
-    def _bytes(self, d: int, columns: ColumnShares) -> int:
-        shape = self._shape(d)
-        width = columns.width(shape.p)
-        square = max(shape.p * width, shape.dual_rows * columns.width(shape.dual_rows))
-        terms = self._network.average_terms(d) if shape.exact_noise else 0
-        copies = (
-            6 + terms * np.dtype(self._arithmetic("auto").product).itemsize // 4
-        )  # of four bytes an entry
-        frame = 4 * d**2 if self.data.random_frame else 0  # its eigenvalues, before anything else
-        blocks = shape.block * ((3 + 2 * terms) * width + 6 * d) + 8 * width * d + 2 * shape.p * d
-        entries = max(square * copies // 2, frame) + blocks + shape.stored_rows * d
-        kinks = len(self.model.kinks)
-        nodes = _KINKED_BYTES * (kinks + 1) if kinks else _QUADRATURE_BYTES
-        entries += _KINKED_ENTRIES * kinks * width
-        return self.data.stored_bytes + 8 * entries + nodes * shape.exact_noise
+        return self._network.memory(self, d, ColumnShares(devices) if splits else ALL_COLUMNS)
 
     def cost(self, d: int) -> float:
-        """Flops of one trial, products of a matrix with its own transpose counted once."""
-        n, p = self.counts(d)
-        exact = math.isinf(self.m)
-        rows, fresh = (n, 0) if exact else (n * int(self.m), 4 * d)
-        average = n * self._network.average_terms(d) * p**2
-        products = average if exact else rows * p * min(p, rows) + 2 * rows * p * d
-        side = p if exact else min(p, rows)
-        solve = side**3 / 3 + 2 * side**2 * d
-        errors = 3 * p**2 * d + 2 * fresh * p * d
-        return 2 * (rows + fresh) * p * d + products + errors + (self.trainer.flops(p, d) or solve)
+        """Flops of one trial."""
+        return self._network.cost(self, d)
 
-    def _shape(self, d: int) -> Shape:
+    def shape(self, d: int) -> Shape:
+        """The static shapes of a trial at size d."""
         n, p = self.counts(d)
         exact = math.isinf(self.m)
         rows = n if exact else n * int(self.m)

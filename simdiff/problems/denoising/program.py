@@ -15,10 +15,11 @@ from simdiff.engine.random_numbers import normal_rows
 from simdiff.engine.row_shares import ALL_ROWS, RowShares
 from simdiff.problems.denoising import evaluation, gram
 from simdiff.problems.denoising.arithmetic import Arithmetic
-from simdiff.problems.denoising.feature_map import FeatureMap, State
+from simdiff.problems.denoising.feature_map import FeatureMap
 from simdiff.problems.denoising.gram import Normal
 from simdiff.problems.denoising.pairs import Pairs, make_pairs, noisy
 from simdiff.problems.denoising.shape import Shape
+from simdiff.problems.denoising.trial_map import State, TrialMap
 
 _LONG = 1536
 """Features from which a trial takes long."""
@@ -40,11 +41,17 @@ class TrialProgram:
 
     shape: Shape
     sampler: Sampler
-    network: FeatureMap
+    network: TrialMap
     arithmetic: Arithmetic
     metrics: tuple[str, ...]
     shares: RowShares = ALL_ROWS
     columns: ColumnShares = ALL_COLUMNS
+
+    @property
+    def feature_map(self) -> FeatureMap:
+        """The network of a trial that is linear in what it trains."""
+        assert isinstance(self.network, FeatureMap)
+        return self.network
 
     def setup(self, key: Array, inputs: dict[str, Any]) -> Setup:
         """Draw the frame and prepare the features, of devices that share the columns their own ones."""
@@ -73,7 +80,7 @@ class TrialProgram:
         """U, V and zz over the training pairs, or their exact noise average at m = infinity."""
         pairs, shape = setup.pairs, self.shape
         if shape.exact_noise:
-            return self.network.noise_average(
+            return self.feature_map.noise_average(
                 self.sampler, pairs, setup.state, shape.block, self.shares, self.columns
             )
         return self.accumulate(lambda index: self.training_rows(setup, index), pairs.n * pairs.m)

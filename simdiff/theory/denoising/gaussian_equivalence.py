@@ -72,6 +72,7 @@ def predict_many(problems: Sequence[Any]) -> list[dict[str, float]]:
 
 
 predict.many = predict_many  # type: ignore[attr-defined]
+predict.solution = "minimum"  # type: ignore[attr-defined]
 
 
 def _ridge(problem: Any) -> float:
