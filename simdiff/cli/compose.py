@@ -118,7 +118,7 @@ def _parsed(parser: OverridesParser, text: str) -> Override:
         raise InputError("command line", text, "name=value", hint) from None
 
 
-_TEXTS = ("out", "name", "known", "compilation_cache", "data.path")
+_TEXTS = ("out", "name", "known", "compilation_cache", "data.path", "trainer.name")
 
 
 def _key(override: Override) -> str:

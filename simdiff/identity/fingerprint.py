@@ -62,6 +62,11 @@ def fingerprint(value: Any, home: str = "") -> str:
     return _digits(value, lambda: _Reader(of).read(value))
 
 
+def closure_fingerprint(value: Any) -> str:
+    """8 hex digits of functions that a library may have made: of the values that they close over as well."""
+    return _digits(value, lambda: _Reader(_home(value), closures=True).read(value))
+
+
 def values_fingerprint(blocks: Any) -> str:
     """8 hex digits of a function's values, a row of them to 1e-9 of its own largest finite one."""
     values = np.atleast_2d(np.asarray(blocks, np.float64))
@@ -141,6 +146,7 @@ class _Reader:
     """Reads code and values; what belongs to neither `home` nor a module of the user's, by name only."""
 
     home: str
+    closures: bool = False
     seen: dict[int, Any] = dataclasses.field(default_factory=dict)
 
     def read(self, value: Any) -> Found:
@@ -282,7 +288,8 @@ def _(value: types.CodeType, reader: _Reader) -> Found:
 @_content.register
 def _(value: types.FunctionType, reader: _Reader) -> Found:
     if reader.foreign(value):
-        return f"{value.__module__}:{value.__qualname__}"
+        name = f"{value.__module__}:{value.__qualname__}"
+        return [name, _content(_closure(value), reader)] if reader.closures else name
     code = _content(_without_docstring(value), reader)
     given = [value.__defaults__ or (), value.__kwdefaults__ or {}, _closure(value)]
     return [code, *(_content(part, reader) for part in given), _globals(value, reader)]

@@ -78,6 +78,14 @@ def keep(folder: RunFolder, config: Mapping[str, Any], points: Iterable[Mapping[
     folder.write_text(POINTS, "[\n" + ",\n".join(map(json.dumps, points)) + "\n]\n")
 
 
+_LATER = {"trainer": ("clip", "ema")}
+"""Entries of parts that came to be after runs were recorded without them, when they were what null says."""
+
+
 def _numbers(config: Mapping[str, Any]) -> dict[str, Any]:
     plain = json.loads(json.dumps(dict(config), default=str))
-    return {name: value for name, value in plain.items() if name not in _ELSEWHERE}
+    kept = {name: value for name, value in plain.items() if name not in _ELSEWHERE}
+    for name, later in _LATER.items():
+        if isinstance(part := kept.get(name), dict):
+            kept[name] = {key: value for key, value in part.items() if key not in later or value is not None}
+    return kept

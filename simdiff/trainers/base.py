@@ -73,6 +73,10 @@ class Trainer(abc.ABC):
         """The optax optimiser of gradient training, an `optax.GradientTransformation`; None without one."""
         return None
 
+    def measured(self, trained: Any, memory: Any) -> Any:
+        """The parameters that metrics are measured on, given those now and the optimiser's memory."""
+        return trained
+
     def flops(self, p: int, d: int) -> float:
         """Flops of training d outputs on p features, where that is more than solving once; else 0."""
         return 0.0

@@ -1,4 +1,4 @@
-"""Gradient training of the second layer with optax."""
+"""Gradient training with optax: of a second layer, of a linear map, or of any network."""
 
 from __future__ import annotations
 
@@ -12,16 +12,10 @@ import optax
 
 from simdiff.errors import InputError, check_choice, check_integer, check_number
 from simdiff.parts.registry import register
+from simdiff.problem import describe
 from simdiff.trainers.base import Solution, Trainer
+from simdiff.trainers.transformations import averaged, code_of, described, is_given, transformation
 
-_OPTIMISERS: dict[str, Callable[[Any], optax.GradientTransformation]] = {
-    "sgd": optax.sgd,
-    "momentum": lambda rate: optax.sgd(rate, momentum=0.9),
-    "nesterov": lambda rate: optax.sgd(rate, momentum=0.9, nesterov=True),
-    "adam": optax.adam,
-    "adamw": optax.adamw,
-    "rmsprop": optax.rmsprop,
-}
 _SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
     "constant": lambda rate, steps: optax.constant_schedule(rate),
     "cosine": optax.cosine_decay_schedule,
@@ -36,13 +30,16 @@ _SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
 @register("trainer", "optax")
 @dataclasses.dataclass(frozen=True)
 class Optax(Trainer):
-    """Gradient training of A from zero.
+    """Gradient training: of random features A from zero, of a `Network` from its start.
 
     The loss minimised is L(A) d p / (2 h), so that for plain SGD the step is measured in the training
-    time of gradient flow on B: time = learning_rate * steps.
+    time of gradient flow on B: time = learning_rate * steps. For a `Network` it is d / 2 times its loss.
 
     Args:
-        name: sgd, momentum, nesterov, adam, adamw or rmsprop.
+        name: sgd, momentum, nesterov, adam, adamw or rmsprop; any other optimiser of optax with arguments, as
+            in "lion(b1=0.95)"; an import path "file.py:name" of a GradientTransformation or of a function
+            that makes one, which is given the learning rate's schedule if it takes an argument; or a
+            `optax.GradientTransformation`, whose step size is its own.
         learning_rate: peak step size, > 0.
         steps: number of updates, >= 1.
         batch: training pairs per step, or None for all of them (the exact gradient).
@@ -51,9 +48,12 @@ class Optax(Trainer):
         ridge: lambda of the loss, >= 0.
         schedule: constant, cosine, linear, exponential or warmup_cosine.
         records: number of log-spaced steps at which metrics are recorded, the last included.
+        clip: the largest norm of a gradient, all parameters together, > 0; None: gradients are as they are.
+        ema: decay per step of the exponential moving average of the parameters, in [0, 1), which metrics are
+            then measured on; None: on the parameters themselves.
     """
 
-    name: str = "adam"
+    name: Any = "adam"
     learning_rate: float = 1e-2
     steps: int = 1000
     batch: int | None = None
@@ -61,9 +61,10 @@ class Optax(Trainer):
     ridge: float = 0.0
     schedule: str = "constant"
     records: int = 8
+    clip: float | None = None
+    ema: float | None = None
 
     def __post_init__(self) -> None:
-        check_choice("trainer.name", self.name, _OPTIMISERS)
         check_choice("trainer.noise", self.noise, ("fixed", "fresh"))
         check_choice("trainer.schedule", self.schedule, _SCHEDULES)
         rate = check_number("trainer.learning_rate", self.learning_rate, above=0)
@@ -76,6 +77,33 @@ class Optax(Trainer):
             raise InputError(
                 "trainer.batch", None, "an integer >= 1", "fresh noise each step needs a batch size"
             )
+        self._check_shaping()
+
+    def _check_shaping(self) -> None:
+        """The optimiser, and what is put around it."""
+        if self.clip is not None:
+            object.__setattr__(self, "clip", check_number("trainer.clip", self.clip, above=0))
+        if self.ema is not None:
+            ema = check_number("trainer.ema", self.ema, least=0)
+            if ema >= 1:
+                raise InputError("trainer.ema", ema, "a number in [0, 1)")
+            object.__setattr__(self, "ema", ema)
+        plain = (self.learning_rate, self.schedule) == (Optax.learning_rate, Optax.schedule)
+        if not isinstance(self.name, str) and not plain:
+            hint = "an optimiser that is an object has a step size of its own"
+            raise InputError("trainer.learning_rate", self.learning_rate, "nothing", hint)
+        _ = self.optimiser
+
+    def description(self) -> dict[str, Any]:
+        """The fields; of those that came to be later only what was set."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        fields["name"] = described(self.name)
+        later = {name for name in ("clip", "ema") if fields[name] is None}
+        return {"type": "Optax", **{n: describe(v) for n, v in fields.items() if n not in later}}
+
+    def code_fingerprint(self) -> str:
+        """Digits of an optimiser of the user's."""
+        return code_of(self.name, self._rate)
 
     @property
     def fresh_noise(self) -> bool:  # type: ignore[override]
@@ -97,6 +125,8 @@ class Optax(Trainer):
         """Descent on all draws, plain or not."""
         if self.batch is not None:
             raise InputError("trainer.batch", self.batch, "null: all draws in every step")
+        if self.ema is not None:
+            raise InputError("trainer.ema", self.ema, "null, for models of point sets")
         return "descent" if self.step > 0 else "optimiser"
 
     def flops(self, p: int, d: int) -> float:
@@ -127,7 +157,8 @@ class Optax(Trainer):
     @property
     def step(self) -> float:
         """The step of plain full-batch descent, whose path is known exactly; 0 for other optimisers."""
-        plain = self.name == "sgd" and self.batch is None and self.schedule == "constant"
+        shaped = self.schedule != "constant" or self.clip is not None or self.ema is not None
+        plain = self.name == "sgd" and self.batch is None and not shaped
         return self.learning_rate if plain else 0.0
 
     @property
@@ -135,8 +166,14 @@ class Optax(Trainer):
         """Training time at the recorded steps: the learning rates summed, ten times that with momentum 0.9.
 
         For adaptive optimisers, whose steps are not proportional to gradients, a scale of their own.
+
+        Raises:
+            InputError: an optimiser of the user's own, whose steps are not known.
         """
-        rate = _SCHEDULES[self.schedule](self.learning_rate, self.steps)
+        if is_given(self.name):
+            hint = "theories of training in time do not know how far its steps go"
+            raise InputError("trainer.name", described(self.name), "an optimiser by name", hint)
+        rate = self._rate
         spent = np.cumsum(np.asarray(rate(np.arange(self.steps)), float) * np.ones(self.steps))
         scale = 10.0 if self.name in ("momentum", "nesterov") else 1.0
         return tuple(float(scale * spent[int(step) - 1]) for step in self.times)
@@ -147,6 +184,18 @@ class Optax(Trainer):
         return self.steps
 
     @property
+    def _rate(self) -> Any:
+        """The learning rate at every step."""
+        return _SCHEDULES[self.schedule](self.learning_rate, self.steps)
+
+    @property
     def optimiser(self) -> optax.GradientTransformation:
-        """The optax optimiser with its schedule."""
-        return _OPTIMISERS[self.name](_SCHEDULES[self.schedule](self.learning_rate, self.steps))
+        """The optax optimiser with its schedule, behind the clipping of gradients, before the average."""
+        found = transformation(self.name, self._rate)
+        if self.clip is not None:
+            found = optax.chain(optax.clip_by_global_norm(self.clip), found)
+        return found if self.ema is None else optax.chain(found, averaged(self.ema))
+
+    def measured(self, trained: Any, memory: Any) -> Any:
+        """The parameters that metrics are measured on: the average where there is one."""
+        return trained if self.ema is None else memory[-1].average

@@ -17,18 +17,18 @@ from simdiff.parts.jax_settings import with_pinned_settings
 _TRACED = "a function of {} in JAX operations, without side effects"
 
 
-def check_network(network: Any, d: int, width: int) -> None:
-    """Raise `InputError` unless the network can be traced, twice with the same result, and gives shape (d,).
+def check_network(network: Any, d: int, width: int) -> Any:
+    """The shapes of what is trained, of a network that can be traced, twice with the same result.
 
     Raises:
         InputError: it fails, it is not a pure function, or its output is of another shape or type.
     """
-    _checked(network.functions, d, width)
+    return _checked(network.functions, d, width)
 
 
 @functools.lru_cache(maxsize=256)
 @with_pinned_settings
-def _checked(functions: NetworkFunctions, d: int, width: int) -> None:
+def _checked(functions: NetworkFunctions, d: int, width: int) -> Any:
     first, second = (_traced(functions, d, width) for _ in range(2))
     if str(first.jaxpr) != str(second.jaxpr) or not _same(first.consts, second.consts):
         hint = (
@@ -41,6 +41,8 @@ def _checked(functions: NetworkFunctions, d: int, width: int) -> None:
         raise InputError(
             "model.apply", got, f"shape ({d},) at d = {d}, floating point", "at one point x (d,)"
         )
+    start = lambda key: functions.start(key, d, width, jnp.float32).trained  # noqa: E731
+    return jax.eval_shape(start, jax.random.key(0))
 
 
 def _traced(functions: NetworkFunctions, d: int, width: int) -> Any:

@@ -145,7 +145,8 @@ class NetworkKernel(Kernel):
         return update
 
     def _measure(self, trial: Trial, evaluator: Callable, state: tuple) -> dict[str, Array]:
-        trained, _, diverged = state
+        *now, diverged = state
+        trained = self.trainer.measured(*now)
         memorization = trial.squares(trained, *self.program.memorization_rows(trial.setup))
         train = memorization
         if not self.program.shape.exact_noise:

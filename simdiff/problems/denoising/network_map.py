@@ -26,6 +26,7 @@ from simdiff.problems.denoising.network_kernel import NetworkKernel
 from simdiff.problems.denoising.pairs import Pairs
 from simdiff.problems.denoising.shape import Shape
 from simdiff.problems.denoising.trial_map import TrialMap
+from simdiff.trainers.transformations import check_optimiser
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +81,7 @@ class NetworkMap(TrialMap):
         self, problem: Any, d: int, program: Any, inputs: dict[str, Any]
     ) -> tuple[Kernel, dict[str, Any]]:
         """Steps of the trainer's optimiser, whatever trainer it is."""
-        check_network(self, d, program.shape.p)
+        check_optimiser(problem.trainer, check_network(self, d, program.shape.p))
         trainer = dataclasses.replace(problem.trainer, ridge=0.0)  # the ridge is an input
         return NetworkKernel(program, trainer, network_effort.stored_noise(problem, d)), inputs
 

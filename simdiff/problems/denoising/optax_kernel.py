@@ -26,6 +26,7 @@ from simdiff.problems.denoising.gram import Normal
 from simdiff.problems.denoising.program import Setup, TrialProgram
 from simdiff.problems.denoising.stability import check_step
 from simdiff.trainers.optimizers import Optax
+from simdiff.trainers.transformations import check_optimiser
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +50,7 @@ class OptaxKernel(Kernel):
 
         def leg(state: tuple, ends: tuple) -> tuple[tuple, dict[str, Array]]:
             state = jax.lax.fori_loop(ends[0], ends[1], update, state)
-            b = state[0].astype(jnp.float64) * scale
+            b = self.trainer.measured(*state).astype(jnp.float64) * scale
             return state, self._measure(setup, normal, evaluator, b, inputs["ridge"])
 
         shape = self.program.shape
@@ -112,4 +113,5 @@ def _kernel(
     trainer: Optax, problem: Any, d: int, program: TrialProgram, inputs: dict[str, Any]
 ) -> tuple[Kernel, dict[str, Any]]:
     check_step(problem, d)
+    check_optimiser(trainer, jax.ShapeDtypeStruct((d, program.shape.p), program.arithmetic.product))
     return OptaxKernel(program, dataclasses.replace(trainer, ridge=0.0)), inputs  # the ridge is an input

@@ -79,6 +79,27 @@ def test_errors_on_fresh_points_are_those_of_random_features_in_law_and_another_
     assert abs(other["test"][-1] - measured["test"][-1]) > 0.02 + 5 * stderr[0]
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        simdiff.data.LinearManifold(0.5),
+        simdiff.data.HiddenManifold(2.0, "tanh"),
+        simdiff.data.GaussianMixture(0.5, covariances=0.5),
+    ],
+    ids=lambda data: type(data).__name__,
+)
+def test_metrics_of_other_data_are_those_of_features(data):
+    """Errors on few points differ by the points alone; the exact score at given points not at all."""
+    trainer = sgd(steps=20, records=1)
+    expected, found = (run_kernel(problem(m, trainer, data=data), D, KEYS[5]) for m in (RF, FEATURES))
+    assert set(found) == {*expected, "diverged"}
+    same = {"train", "memorization", "objective", "floor", "unconverged"}
+    same |= {"score"} if "unconverged" in expected else set()
+    for name, value in expected.items():
+        # a mean of 96 squares of 24 normals has a relative error of sqrt(2 / 24 / 96) = 3% and less
+        assert found[name] == pytest.approx(value, rel=2e-4 if name in same else 0.12), name
+
+
 def test_trained_long_frozen_features_meet_the_ridge_minimiser_and_on_the_way_the_flow():
     trainer = simdiff.trainers.Optax("sgd", 0.2, 12000, ridge=RIDGE, records=3)
     found = run_kernel(problem(FEATURES, trainer), D, KEYS[1])
