@@ -65,7 +65,7 @@ def simulate(
     count = check_integer("trials", trials, least=1)
     engine.check_memory(problem, d, field="d")
     frames = engine.run_trials(problem, d, engine.check_seed(seed), range(count), dtype)
-    return pd.concat(frames, ignore_index=True)
+    return pd.concat(frames).sort_values("trial", kind="stable", ignore_index=True)
 
 
 @with_pinned_settings
@@ -115,7 +115,8 @@ def make_study(
     )
     for d in rounded if here else ():
         engine.check_memory(problem, d)
-    problem.kernel(rounded[-1], dtype)
+    if not problem.on_host:
+        problem.kernel(rounded[-1], dtype)
     chosen = load(theory, problem) if theory is not None or problem.default_theory is not None else None
     study = Study(problem, chosen, rounded, rule, engine.check_seed(seed), dtype, facts or {})
     _ = study.predictions
@@ -135,5 +136,7 @@ def check_problem(problem: Any) -> None:
         raise InputError(f"{owner}.realised", "a method", "at_size(d)", hint)
     if not metrics or not all(isinstance(metric, Metric) for metric in metrics):
         raise InputError(f"{owner}.metrics", metrics, "one simdiff.Metric or more")
+    if problem.on_host and type(problem).trial is not Problem.trial:
+        raise InputError(owner, "trial() and trial_host()", "one of them")
     check_metric_names(owner, [metric.name for metric in metrics])
     check_fields(owner, flatten(problem.describe()))

@@ -4,9 +4,9 @@ A *problem* knows how to run one Monte-Carlo trial at size d from a random key a
 metrics. A *theory* maps a problem's description to the same names. The engine, the store, the
 statistics, the figures and the command line are written against this file alone.
 
-To add a problem, subclass `Problem` as a frozen dataclass, list its `metrics` and write `trial`.
-Everything else has a default. A problem whose compiled program should serve many parameter values
-also overrides `kernel`.
+To add a problem, subclass `Problem` as a frozen dataclass, list its `metrics` and write `trial`, or
+`trial_host` where it is not in JAX. Everything else has a default. A problem whose compiled program should
+serve many parameter values also overrides `kernel`.
 """
 
 from __future__ import annotations
@@ -84,6 +84,9 @@ class Problem(abc.ABC):
     """One Monte-Carlo experiment, complete but for its size d and its seed."""
 
     name: ClassVar[str] = ""
+    processes: ClassVar[int | None] = None
+    """How many processes run `trial_host` at once; None: one for each core."""
+
     offers: ClassVar[tuple[str, ...]] = ()
     """What figures may ask for beside trials: "features", whose Gram matrix has a spectrum; "point set"."""
 
@@ -91,7 +94,20 @@ class Problem(abc.ABC):
 
     def trial(self, key: Any, d: int) -> Mapping[str, Any]:
         """One trial at size d: {metric name: scalar}, in JAX operations (it runs under vmap and jit)."""
-        raise TypeError(f"{type(self).__name__} defines neither trial() nor kernel()")
+        raise TypeError(f"{type(self).__name__} defines neither trial(), trial_host() nor kernel()")
+
+    def trial_host(self, rng: np.random.Generator, d: int) -> Mapping[str, Any]:
+        """One trial at size d in any Python: {metric name: number, or one for each of `times`}.
+
+        Define it in place of `trial`. It is run in processes of one thread each, and all its random numbers
+        are to come from `rng`.
+        """
+        raise TypeError(f"{type(self).__name__} does not define trial_host()")
+
+    @property
+    def on_host(self) -> bool:
+        """Whether trials are run by `trial_host`."""
+        return type(self).trial_host is not Problem.trial_host
 
     def kernel(self, d: int, dtype: str = "auto") -> tuple[Kernel, Inputs]:
         """The program of one trial at size d, and its inputs. Equal kernels share a compilation.
@@ -181,7 +197,8 @@ class Problem(abc.ABC):
         """16 hex digits that identify the problem: part of every trial's row.
 
         They come from the class, its module where that is not simdiff's own, the field values, and the
-        user's own code in it: that of `trial`, `kernel` and what these use, and functions in fields.
+        user's own code in it: that of `trial`, `trial_host`, `kernel` and what these use, and functions in
+        fields.
         A class or function with an attribute `version` is identified by that in place of its code.
         """
         code = self.code()
@@ -196,7 +213,7 @@ class Problem(abc.ABC):
 
     def code(self) -> dict[str, str]:
         """{part of the problem: digits of its code} where that is the user's own; see `fingerprint`."""
-        return fingerprints(self, ("trial", "kernel", "times"))
+        return fingerprints(self, ("trial", "trial_host", "kernel", "times"))
 
     def _text(self) -> str:
         own = type(self).__module__.split(".")[0] == "simdiff"

@@ -25,12 +25,12 @@ def spread_over_cores() -> None:
     if chosen or "JAX_NUM_CPU_DEVICES" in os.environ:
         return
     try:
-        jax.config.update("jax_num_cpu_devices", min(MOST, _cores()))
+        jax.config.update("jax_num_cpu_devices", min(MOST, available_cores()))
     except RuntimeError:  # JAX is in use
         return
 
 
-def _cores() -> int:
+def available_cores() -> int:
     """Those that this process may use, which a cluster's job has fewer of than the machine."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -28,6 +28,7 @@ class Session:
             that a program compiled ahead is the one that runs, and so that memory runs out once only.
         notes: a sentence for each time that memory ran out: how trials went on.
         programs: compiled batches by signature.
+        pools: processes of trials on the host, by problem and number.
     """
 
     devices: int | None = None
@@ -37,6 +38,7 @@ class Session:
     side_by_side: dict[tuple, int] = dataclasses.field(default_factory=dict)
     notes: list[str] = dataclasses.field(default_factory=list)
     programs: dict[tuple, Callable] = dataclasses.field(default_factory=dict)
+    pools: dict[tuple, Any] = dataclasses.field(default_factory=dict)
     _locks: dict[tuple, threading.Lock] = dataclasses.field(default_factory=dict)
     _guard: Any = dataclasses.field(default_factory=threading.Lock)
 

@@ -9,23 +9,20 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator
 
-import numpy as np
 import pandas as pd
 
 from simdiff.engine.batch_program import BatchProgram, Replanned
 from simdiff.engine.devices import check_memory, describe, devices_for, one_lapack_thread
 from simdiff.engine.groups import Group, group
+from simdiff.engine.host_trials import run_host_trials
 from simdiff.engine.keys import trial_keys
-from simdiff.engine.returned import check_metrics
+from simdiff.engine.rows import rows
 from simdiff.engine.session import SESSION, Session
 from simdiff.parts.jax_settings import pinned, with_pinned_settings
 from simdiff.parts.program_cache import keep_programs
 from simdiff.problem import Problem
-
-OK = "ok"
 
 
 def batch_size(problem: Problem, d: int) -> int:
@@ -71,17 +68,19 @@ def batches(problem: Problem, d: int, trials: Iterable[int], session: Session = 
 @with_pinned_settings
 def prepare(
     problem: Problem, d: int, seed: int, dtype: str = "auto", session: Session = SESSION
-) -> BatchProgram:
+) -> BatchProgram | None:
     """Compile the program of this problem and size; cheap when that has been done.
 
     Returns:
-        A function of (keys, inputs) for `trials_per_call` keys.
+        A function of (keys, inputs) for `trials_per_call` keys; None for trials on the host.
 
     Raises:
         InputError: one trial does not fit in memory.
     """
     keep_programs()
     check_memory(problem, d, session=session)
+    if problem.on_host:
+        return None
     size = trials_per_call(problem, d, session)
     program = BatchProgram(problem, d, dtype, size, trial_group(problem, d, session), session)
     try:
@@ -105,6 +104,9 @@ def run_trials(
     platform, dtype. A row with a non-finite metric has the status `problem.failures`, "non-finite" by
     default; nothing is dropped.
     """
+    if problem.on_host:
+        yield from run_host_trials(problem, d, seed, trials, session)
+        return
     left = set(trials)
     while left:
         with contextlib.suppress(Replanned):
@@ -118,6 +120,7 @@ def _until_replanned(
 ) -> Iterator[pd.DataFrame]:
     """The rows of `run_trials`, until trials are planned anew."""
     program = prepare(problem, d, seed, dtype, session)
+    assert program is not None
     size = trials_per_call(problem, d, session)
     with pinned():
         _, inputs = problem.kernel(d, dtype)
@@ -135,25 +138,3 @@ def _until_replanned(
         frame["device"], frame["platform"] = describe(program.devices), program.devices[0].platform
         frame["dtype"] = problem.arithmetic(dtype)
         yield frame[frame["trial"].isin(wanted)].reset_index(drop=True)
-
-
-def rows(
-    problem: Problem, d: int, seed: int, trials: Sequence[int], metrics: dict[str, np.ndarray]
-) -> pd.DataFrame:
-    """Metrics of shape (trials,) or (trials, times) as a table, one row per trial and time."""
-    check_metrics(problem, metrics)
-    times = problem.times
-    repeats = 1 if times is None else len(times)
-    columns: dict[str, Any] = {
-        "point": problem.digest(),
-        "d": d,
-        "trial": np.repeat(np.asarray(trials), repeats),
-        "seed": seed,
-    }
-    if times is not None:
-        columns["time"] = np.tile(np.asarray(times, float), len(trials))
-    names = [metric.name for metric in problem.metrics]
-    values = {name: np.asarray(metrics[name], float).reshape(-1) for name in names}
-    finite = np.all([np.isfinite(v) for v in values.values()], axis=0)
-    columns["status"] = np.where(finite, OK, problem.failures(values))
-    return pd.DataFrame(columns | values)

@@ -33,6 +33,12 @@ def test_a_theory_of_random_features_is_an_approximation(names):
     assert set(names["verdict"].table["verdict"]) == {"approximation"}
 
 
+def test_a_program_that_is_not_in_jax_meets_its_theory(names):
+    verdict = names["found"]
+    assert verdict.agree is True, verdict
+    assert set(verdict.table["metric"]) == {"train", "risk"}
+
+
 def test_the_file_runs_from_the_command_line(tmp_path, monkeypatch, capsys):
     (tmp_path / "mlp.py").write_text(BLOCKS[0])
     monkeypatch.chdir(tmp_path)

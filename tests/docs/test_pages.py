@@ -2,7 +2,7 @@
 
 Python is run as it stands, but smaller: `SMALLER` says which numbers are replaced. Commands of simdiff are
 composed, and all their points built and checked, which is where a wrong word would be told. The pages on
-extending and on a problem of one's own have tests of their own.
+extending, on networks and on a problem of one's own have tests of their own.
 """
 
 import re
@@ -23,7 +23,7 @@ from simdiff.theory import load
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-ELSEWHERE = {"extending.md", "tutorial_problem.md"}
+ELSEWHERE = {"extending.md", "networks.md", "tutorial_problem.md"}
 
 SMALLER = {
     r"sizes=\(50, 100, 200\)": "sizes=(12, 16, 24)",

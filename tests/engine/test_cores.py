@@ -10,7 +10,7 @@ import pytest
 from simdiff.engine import cores, spread_over_cores
 
 SHOW = "import jax; print(len(jax.devices()))"
-THREE = "import simdiff.engine.cores as c; c._cores = lambda: 3"
+THREE = "import simdiff.engine.cores as c; c.available_cores = lambda: 3"
 SPREAD = f"{THREE}; c.spread_over_cores(); {SHOW}"
 COMMAND = f"""
 {THREE}

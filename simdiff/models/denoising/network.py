@@ -38,7 +38,7 @@ _TRIED = 24, 48
 """Sizes at which the shapes of parameters tell whether a network grows with d."""
 
 
-@register("model", "network", apply=None)
+@register("model", "network", init=None)
 @dataclasses.dataclass(frozen=True)
 class Network(ScoreNetwork):
     """A score network of any architecture.
