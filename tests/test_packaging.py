@@ -89,5 +89,5 @@ def test_declared_dependencies_are_those_imported():
     assert imported - OPTIONAL == declared
 
 
-OPTIONAL = {"submitit"}
-"""What the extra "cluster" brings: imported only when a launcher is asked for."""
+OPTIONAL = {"flax", "submitit"}
+"""What the extras "networks" and "cluster" bring: imported only when a module or a launcher asks for it."""

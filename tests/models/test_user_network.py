@@ -67,6 +67,17 @@ def test_parameters_are_cast_parted_and_joined():
     np.testing.assert_allclose(outputs(start, twice, x, jnp.ones(())), 2 * expected, rtol=1e-5)
 
 
+def test_the_ridge_is_on_what_is_named():
+    def norm(**names):
+        start = started(simdiff.models.Network(init, apply, **names))
+        return float(start.squared_norm(start.trained))
+
+    first, second = (float(jnp.sum(leaf**2)) for leaf in jax.tree.leaves(init(KEY, 4)))
+    assert norm() == pytest.approx(first + second)
+    assert norm(ridged="second") == pytest.approx(second)
+    assert norm(frozen="second") == pytest.approx(first)
+
+
 def test_a_module_that_can_be_called_needs_no_apply_and_is_given_t():
     model = simdiff.models.Network(lambda key, d: Module(jax.random.normal(key, (d, d)), 3.0))
     start = started(model)

@@ -43,8 +43,8 @@ _TRIED = 24, 48
 class Network(ScoreNetwork):
     """A score network of any architecture.
 
-    The loss is (1/d) <||sqrt(h) s(x_t) + z||^2> + ridge |theta|^2 / d, theta all that is trained; optimisers
-    step in theta, on d / 2 times that.
+    The loss is (1/d) <||sqrt(h) s(x_t) + z||^2> + ridge |theta|^2 / d, theta all that is trained, or what
+    `ridged` names of it; optimisers step on d / 2 times that.
 
     Args:
         init: `init(key, d)` -> parameters, any pytree. A function or an import path "file.py:name" or
@@ -59,6 +59,7 @@ class Network(ScoreNetwork):
         exact: whether the network is that model, not only like it: then theory gets verdicts. Otherwise it is
             an approximation, and the report shows distances.
         frozen: dotted names of parameters, or of what holds them, that are not trained.
+        ridged: dotted names of those that the trainer's ridge is on; () for all that are trained.
         extrapolates: whether the network grows with d so that there is a limit; None: found out from the
             shapes of its parameters.
 
@@ -73,6 +74,7 @@ class Network(ScoreNetwork):
     like: Callable | str | None = None
     exact: bool = False
     frozen: tuple[str, ...] | str = ()
+    ridged: tuple[str, ...] | str = ()
     extrapolates: bool | None = None
 
     diagnostics: ClassVar[tuple[Metric, ...]] = (DIVERGED,)
@@ -81,7 +83,8 @@ class Network(ScoreNetwork):
         check_choice("model.predicts", self.predicts, PREDICTS)
         if self.psi_p is not None:
             object.__setattr__(self, "psi_p", check_number("model.psi_p", self.psi_p, above=0))
-        object.__setattr__(self, "frozen", _names(self.frozen))
+        for field in ("frozen", "ridged"):
+            object.__setattr__(self, field, _names(f"model.{field}", getattr(self, field)))
         _ = self.functions, self.stand_in
         if self.exact and self.like is None:
             raise InputError("model.exact", True, "false", "model.like says which model the network is")
@@ -91,7 +94,8 @@ class Network(ScoreNetwork):
         """The two functions."""
         init = _function("model.init", self.init)
         apply = None if self.apply is None else _function("model.apply", self.apply)
-        return NetworkFunctions(init, apply, _names(self.frozen), self.psi_p is not None)
+        frozen, ridged = _names("model.frozen", self.frozen), _names("model.ridged", self.ridged)
+        return NetworkFunctions(init, apply, frozen, ridged, sized=self.psi_p is not None)
 
     @functools.cached_property
     def stand_in(self) -> ScoreNetwork | None:
@@ -201,8 +205,8 @@ def _function(field: str, given: Callable | str) -> Callable:
     return found
 
 
-def _names(given: object) -> tuple[str, ...]:
+def _names(field: str, given: object) -> tuple[str, ...]:
     names = (given,) if isinstance(given, str) else given
     if not isinstance(names, tuple | list) or not all(isinstance(name, str) and name for name in names):
-        raise InputError("model.frozen", given, "names of parameters, as ('first',)")
+        raise InputError(field, given, "names of parameters, as ('first',)")
     return tuple(names)

@@ -32,12 +32,18 @@ Output = Callable[[Tree, Array, Array], Array]
 class Parameters(NamedTuple):
     """A network at some moment: one tree in two parts, each with None where the other has a leaf.
 
-    `output` takes them joined.
+    `output` takes them joined; `ridged` says of each leaf of what is trained whether the ridge is on it.
     """
 
     trained: Tree
     fixed: Tree
     output: Output
+    ridged: tuple[bool, ...]
+
+    def squared_norm(self, trained: Tree) -> Array:
+        """Of all entries that the ridge is on."""
+        leaves = zip(self.ridged, jax.tree.leaves(trained), strict=True)
+        return sum((jnp.sum(leaf**2) for on, leaf in leaves if on), jnp.zeros(()))
 
     def joined(self, trained: Tree) -> Tree:
         """The whole tree with other values of what is trained."""
@@ -55,6 +61,7 @@ class NetworkFunctions:
     init: Callable
     apply: Callable | None
     frozen: tuple[str, ...]
+    ridged: tuple[str, ...]
     sized: bool
 
     def start(self, key: Array, d: int, width: int, dtype: type) -> Parameters:
@@ -67,29 +74,37 @@ class NetworkFunctions:
         tree, output, free = _network(made, self.apply, key, d)
         if isinstance(tree, Array | np.ndarray | float):
             tree = jnp.asarray(tree)
-        return _parted(jax.tree.map(lambda leaf: _cast(leaf, dtype), tree), self.frozen, free, output)
+        return self._parted(jax.tree.map(lambda leaf: _cast(leaf, dtype), tree), free, output)
+
+    def _parted(self, tree: Tree, free: str, output: Output) -> Parameters:
+        """The tree in its two parts; below `free` leaves are trained."""
+        leaves, structure = jax.tree_util.tree_flatten_with_path(tree)
+        names = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in leaves]
+        _check_names("model.frozen", self.frozen, names)
+        _check_names("model.ridged", self.ridged, names)
+        kept = [
+            not _floating(leaf) or not _below(name, (free,)) or _below(name, self.frozen)
+            for name, (_, leaf) in zip(names, leaves, strict=True)
+        ]
+        if all(kept):
+            allowed = "one array of floating-point numbers or more"
+            raise InputError("model", "no parameter to train", allowed)
+        trained = [None if fixed else leaf for fixed, (_, leaf) in zip(kept, leaves, strict=True)]
+        fixed = [leaf if fixed else None for fixed, (_, leaf) in zip(kept, leaves, strict=True)]
+        ridged = [_below(n, self.ridged or ("",)) for n, fixed in zip(names, kept, strict=True) if not fixed]
+        first, second = (jax.tree.unflatten(structure, part) for part in (trained, fixed))
+        return Parameters(first, second, output, tuple(ridged))
 
 
-def _parted(tree: Tree, frozen: tuple[str, ...], free: str, output: Output) -> Parameters:
-    leaves, structure = jax.tree_util.tree_flatten_with_path(tree)
-    names = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in leaves]
-    for prefix in frozen:
-        if not any(_below(name, prefix) for name in names):
-            raise InputError("model.frozen", prefix, f"names of parameters: {', '.join(names)}")
-    kept = [
-        not _floating(leaf) or not _below(name, free) or any(_below(name, prefix) for prefix in frozen)
-        for name, (_, leaf) in zip(names, leaves, strict=True)
-    ]
-    if all(kept):
-        raise InputError("model", "no parameter to train", "one array of floating-point numbers or more")
-    trained = [None if fixed else leaf for fixed, (_, leaf) in zip(kept, leaves, strict=True)]
-    fixed = [leaf if fixed else None for fixed, (_, leaf) in zip(kept, leaves, strict=True)]
-    return Parameters(jax.tree.unflatten(structure, trained), jax.tree.unflatten(structure, fixed), output)
+def _check_names(field: str, prefixes: tuple[str, ...], names: list[str]) -> None:
+    for prefix in prefixes:
+        if not any(_below(name, (prefix,)) for name in names):
+            raise InputError(field, prefix, f"names of parameters: {', '.join(names)}")
 
 
-def _below(name: str, prefix: str) -> bool:
-    """Whether a dotted name is `prefix`, or inside of it; everything is inside of ""."""
-    return not prefix or name == prefix or name.startswith(f"{prefix}.")
+def _below(name: str, prefixes: tuple[str, ...]) -> bool:
+    """Whether a dotted name is one of the prefixes, or inside of one; everything is inside of ""."""
+    return any(not prefix or name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
 
 
 def _floating(leaf: Any) -> bool:

@@ -63,9 +63,13 @@ class Trial:
         """(1/2) sum over rows of weight |v + z|^2."""
         return jnp.sum(weight * jnp.sum((self.predicted(trained, x_t) + z) ** 2, axis=1)) / 2
 
+    def squared_norm(self, trained: Tree) -> Array:
+        """|theta|^2."""
+        return self.setup.state.squared_norm(trained)
+
     def penalty(self, trained: Tree) -> Array:
         """(ridge/2) |theta|^2."""
-        return self.ridge.astype(self.kind) / 2 * squared_norm(trained)
+        return self.ridge.astype(self.kind) / 2 * self.squared_norm(trained)
 
     def whole_gradient(self, trained: Tree) -> tuple[Array, Tree]:
         """(loss, gradient) over all training pairs, block by block."""
@@ -154,15 +158,10 @@ class NetworkKernel(Kernel):
         metrics = {
             "train": train,
             "memorization": memorization,
-            "objective": train + trial.ridge * squared_norm(trained).astype(jnp.float64) / trial.d,
+            "objective": train + trial.ridge * trial.squared_norm(trained).astype(jnp.float64) / trial.d,
             "diverged": diverged.astype(jnp.float64),
         }
         return self.program.chosen(metrics | evaluator(trained))
 
     def _training(self, trial: Trial) -> tuple[Rows, Array]:
         return trial.rows, trial.count
-
-
-def squared_norm(tree: Tree) -> Array:
-    """Of all entries."""
-    return sum((jnp.sum(leaf**2) for leaf in jax.tree.leaves(tree)), jnp.zeros(()))
