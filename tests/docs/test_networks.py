@@ -48,5 +48,6 @@ def test_the_file_runs_from_the_command_line(tmp_path, monkeypatch, capsys):
     report = (tmp_path / "run" / "report.md").read_text()
     assert "fresh points" in report
     assert "diverged" in report
+    capsys.readouterr()
     assert main(["run", *words[:2], "model.apply=mlp.py:init", *words[3:], *QUICK, "out=other"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
