@@ -8,6 +8,7 @@ nominal ratios plus that limit. Without a theory the metric itself is fitted.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -82,8 +83,8 @@ def hypotheses(
         for index, time, part in slices
         for metric in metrics
     ]
-    facts = {"theory_name": theory_name, "approximate": approximate}
-    return [dataclasses.replace(item, **facts) for item in found] if any(facts.values()) else found
+    told = functools.partial(dataclasses.replace, theory_name=theory_name, approximate=approximate)
+    return [told(item) for item in found] if theory_name or approximate else found
 
 
 def _hypothesis(
