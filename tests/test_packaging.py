@@ -15,7 +15,12 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-IMPORT_NAMES = {"hydra-core": "hydra", "scikit-learn": "sklearn"}
+IMPORT_NAMES = {
+    "hydra-core": "hydra",
+    "lazy-loader": "lazy_loader",
+    "markdown-it-py": "markdown_it",
+    "scikit-learn": "sklearn",
+}
 NEWEST_OLD_SETUPTOOLS = 76
 
 

@@ -15,7 +15,6 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from simdiff.engine.full_precision import full_precision
 from simdiff.engine.random_numbers import integer_rows, normal_rows
 from simdiff.models.denoising.network_functions import Tree
 from simdiff.problem import Kernel
@@ -114,7 +113,6 @@ class NetworkKernel(Kernel):
 
     runs_long: ClassVar[bool] = True
 
-    @full_precision
     def __call__(self, key: Array, inputs: dict[str, Any]) -> dict[str, Array]:
         """Train from the start through the recorded steps."""
         setup = self.program.setup(key, inputs)
