@@ -11,10 +11,13 @@ from .api import predict, simulate
 from .errors import InputError
 from .problem import Metric, Problem
 from .problems.denoising.problem import DenoisingScoreMatching
+from .problems.difference.problem import Difference
 from .problems.empirical_score.few_sample_flow import FewSampleFlow
 from .problems.empirical_score.problem import EmpiricalScore
 from .problems.ensemble.problem import EnsembleSampling
 from .problems.linear_chain.problem import LinearSampling
+from .run.paired import difference
+from .run.planning import plan
 from .run.run import Run
 from .run.verbs import open, sweep, validate
 from .sampling.proxy import proxy_score
@@ -22,6 +25,7 @@ from .validation.verdict import Verdict
 
 __all__ = [
     "DenoisingScoreMatching",
+    "Difference",
     "EmpiricalScore",
     "EnsembleSampling",
     "FewSampleFlow",
@@ -35,12 +39,14 @@ __all__ = [
     "best_stopping",
     "data",
     "diagnose",
+    "difference",
     "feature_eigenvalues",
     "feature_spectrum",
     "functions",
     "learned_density",
     "models",
     "open",
+    "plan",
     "predict",
     "proxy_score",
     "regularisation_path",

@@ -29,6 +29,7 @@ ALLOWED = {
     "problems/linear_chain": set(),
     "problems/empirical_score": set(),
     "problems/ensemble": set(),
+    "problems/difference": set(),
     "theory": {"functions", "parts", "sampling", *CONTRACTS},
     "theory/numerics": set(),
     "theory/denoising": {"theory/numerics"},
@@ -42,7 +43,7 @@ ALLOWED = {
     "api": {"engine", "parts", "store", "theory", "validation", *CONTRACTS},
     "report": {"analysis", "engine", "parts", "problems", "sampling", "store", "theory", "validation"}
     | CONTRACTS,
-    "run": {"api", "engine", "parts", "report", "store", "theory", "validation", *CONTRACTS},
+    "run": {"api", "engine", "parts", "problems", "report", "store", "theory", "validation", *CONTRACTS},
     "cli": {"api", "engine", "functions", "parts", "problems", "report", "run", "store", "theory"}
     | {"validation", *CONTRACTS},
     "__init__": {"analysis", "api", "problems", "run", "sampling", "validation", *PARTS, *CONTRACTS},

@@ -12,6 +12,7 @@ from typing import Any
 
 from simdiff import theory
 from simdiff.api import make_study
+from simdiff.cli import finished
 from simdiff.cli.progress import RunProgress
 from simdiff.engine import check_platform, spread_over_cores, use_devices
 from simdiff.errors import InputError, check_integer
@@ -28,10 +29,19 @@ from simdiff.run import record
 from simdiff.run.ahead import compile_ahead
 from simdiff.run.changed_code import changed_problems, description
 from simdiff.run.contents import About
+from simdiff.run.planning import PILOT_SECONDS, PILOTS, Beside, planned
 from simdiff.run.reopened import arguments, reopened
 from simdiff.run.run import Run
-from simdiff.store import RunFolder, commit, unpack, versions_text
-from simdiff.validation.study import Replay, Study, collect, raised_by_theory, replay
+from simdiff.store import MARKER, RunFolder, commit, unpack, versions_text
+from simdiff.validation.study import (
+    InMemoryTrials,
+    Replay,
+    Study,
+    TrialStore,
+    collect,
+    raised_by_theory,
+    replay,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,10 +89,15 @@ def settle() -> None:
 
 
 def run(plan: Plan) -> None:
-    """Simulate what is missing, then write tables, report and figures."""
+    """Simulate what is missing, then write tables, report and figures; a finished run is left as it is."""
+    if finished.told(plan.record, plan.points, str(plan.setting("out"))):
+        return
     _take_devices(plan)
     studies, folder = prepare(plan)
-    _write(_simulate(_run(plan, studies.values(), folder)))
+    done = _simulate(_run(plan, studies.values(), folder))
+    _write(done)
+    if not done.lacking:
+        finished.keep(plan.record, plan.points, folder)
 
 
 def prepare(plan: Plan, *, here: bool = True) -> tuple[dict[int, Study], RunFolder]:
@@ -207,6 +222,22 @@ def predict(plan: Plan) -> None:
             time = {} if t is None else {"time": t}
             rows.append({**swept, **time, **{k: float(np.atleast_1d(v)[i]) for k, v in found.items()}})
     print(pd.DataFrame(rows).to_string(index=False, float_format=lambda x: f"{x:.6g}"))
+
+
+def plan(plan: Plan) -> None:
+    """Print what the run would take; nothing is written."""
+    use_cache(plan.setting("compilation_cache"))
+    studies = list(_studies(plan).values())
+    found = planned(studies, _trials_there(plan), PILOTS, PILOT_SECONDS)
+    print(found.table.drop(columns="point").to_string(index=False, float_format=lambda x: f"{x:.3g}"))
+    print(found)
+
+
+def _trials_there(plan: Plan) -> TrialStore:
+    """The trials in the run's folder, if there is one; further ones stay in memory."""
+    path = Path(str(plan.setting("out"))).expanduser()
+    found = (path / MARKER).exists()
+    return Beside(RunFolder(path, create=False)) if found else InMemoryTrials()
 
 
 def list_all(groups: Mapping[str, Sequence[str]], experiments: Mapping[str, str]) -> None:

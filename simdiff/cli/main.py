@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "run": "simulate, compare with theory, and write tables, verdicts and figures to the run folder",
     "predict": "print what the theory says; nothing is simulated",
+    "plan": "say what such a run will take, from its first trials: time, memory, what it can see",
     "report": "write the report of a run folder again, also while the run goes on",
     "export": "pack a run folder, with a dictionary of its data, into a zip file",
     "import": "unpack such a file into a new folder",

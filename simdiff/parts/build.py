@@ -80,7 +80,10 @@ def _parameters(kind: type[Problem]) -> dict[str, inspect.Parameter]:
 
 
 def _part(name: str, value: Any) -> Any:
-    """A nested object from {type: ..., **arguments}, nothing from {type: none}; else a plain value."""
+    """A part or a problem from {type: ..., **arguments}, nothing from {type: none}; else a plain value."""
+    problems = registry.by_type("problem")
+    if isinstance(value, Mapping) and value.get("type") in problems:
+        return build_problem({**value, "problem": problems[value["type"]].name})
     if not (isinstance(value, Mapping) and name in KINDS):
         return _plain(value)
     known = registry.by_type(name)

@@ -163,7 +163,7 @@ def _made(
     check_problem(problem)
     names = [theory_name(one, problem) for one in listed(theory)]
     check_names(names)
-    problems = _points(problem, axes)
+    problems = points_of(problem, axes)
     facts = {"versions": versions_text(), "commit": commit(), "settings": settings_text()} if out else {}
     studies = make_studies(problems, theory, settings, facts)
     asked = settings["sizes"]
@@ -202,7 +202,8 @@ def make_studies(
     return tuple(found.values())
 
 
-def _points(problem: Problem, axes: Mapping[str, Sequence[Any]]) -> list[Problem]:
+def points_of(problem: Problem, axes: Mapping[str, Sequence[Any]]) -> list[Problem]:
+    """The problem at all combinations of the values; `InputError` where there is none."""
     for name, values in axes.items():
         if isinstance(values, str) or (not isinstance(values, Sequence) and not hasattr(values, "__len__")):
             raise InputError(f"sweep over {name}", values, "a list of values")

@@ -113,6 +113,12 @@ class RunFolder:
         """Digests of the points that have trials, sorted."""
         return [p for p in shards.list_points(self._trials) if shards.list_shards(self._trials / p)]
 
+    def shard_names(self) -> list[str]:
+        """Names of all files of trials, sorted; each has a checksum of its content."""
+        return sorted(
+            f"{point}/{s.path.name}" for point in self.points() for s in self._shards(point, None, None)
+        )
+
     def write_table(self, name: str, frame: pd.DataFrame) -> tuple[Path, Path]:
         """Write (or replace) `<name>.csv` and `<name>.parquet`; see `tables.write_table`."""
         self._own(f"{name}.csv")

@@ -118,11 +118,11 @@ def _relative_rounding(rows: pd.DataFrame) -> float:
 def collect(study: Study, store: TrialStore, progress: Progress | None = None) -> list[Hypothesis]:
     """Run what is missing until the rule is satisfied or its limits are reached."""
     totals = dict.fromkeys(study.sizes, 0)
-    items = study.hypotheses(_rows(study, store, totals))
-    while (wanted := _next(study, items)) != totals:
+    items = study.hypotheses(rows_below(study, store, totals))
+    while (wanted := next_totals(study, items)) != totals:
         for d, count in wanted.items():
-            _fill(study, store, d, count, progress)
-        totals, items = wanted, study.hypotheses(_rows(study, store, wanted))
+            fill(study, store, d, count, progress)
+        totals, items = wanted, study.hypotheses(rows_below(study, store, wanted))
     return items
 
 
@@ -137,9 +137,9 @@ class Replay(NamedTuple):
 def replay(study: Study, store: TrialStore) -> Replay:
     """What `collect` would return if it stopped at the first trial that the store lacks; runs nothing."""
     totals, lacking = dict.fromkeys(study.sizes, 0), dict[int, int]()
-    items = study.hypotheses(_rows(study, store, totals))
-    while not lacking and (wanted := _next(study, items)) != totals:
-        rows = _rows(study, store, wanted)
+    items = study.hypotheses(rows_below(study, store, totals))
+    while not lacking and (wanted := next_totals(study, items)) != totals:
+        rows = rows_below(study, store, wanted)
         totals, items = wanted, study.hypotheses(rows)
         there = rows[["d", "trial"]].drop_duplicates()["d"].value_counts()
         lacking = {d: count - int(there.get(d, 0)) for d, count in wanted.items() if there.get(d, 0) < count}
@@ -176,7 +176,7 @@ def _name(theory: Any) -> str:
     return f"{theory.__module__}:{theory.__qualname__}" if known else type(theory).__name__
 
 
-def _fill(study: Study, store: TrialStore, d: int, count: int, progress: Progress | None) -> None:
+def fill(study: Study, store: TrialStore, d: int, count: int, progress: Progress | None) -> None:
     """Run the trials below `count` that the store lacks."""
     done = {int(trial) for trial in store.trials(study.point, d, study.seed)["trial"]}
     missing = [trial for trial in range(count) if trial not in done]
@@ -191,7 +191,7 @@ def _fill(study: Study, store: TrialStore, d: int, count: int, progress: Progres
         report(d, finished, count)
 
 
-def _rows(study: Study, store: TrialStore, totals: Mapping[int, int]) -> pd.DataFrame:
+def rows_below(study: Study, store: TrialStore, totals: Mapping[int, int]) -> pd.DataFrame:
     """The stored rows of the trials below `totals`."""
     frames = []
     for d, count in totals.items():
@@ -204,7 +204,7 @@ def _rows(study: Study, store: TrialStore, totals: Mapping[int, int]) -> pd.Data
     return pd.DataFrame(columns=["d", "trial", "status", "time", *names])
 
 
-def _next(study: Study, items: list[Hypothesis]) -> dict[int, int]:
+def next_totals(study: Study, items: list[Hypothesis]) -> dict[int, int]:
     """The trials wanted next, rounded up to whole batches: these cost the same however few are kept."""
     costs = {d: study.problem.cost(d) for d in study.sizes}
     sizes = {d: batch_size(study.problem, d) for d in study.sizes}

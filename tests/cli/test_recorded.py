@@ -47,12 +47,12 @@ def without_date(text):
 def test_a_report_on_a_folder_alone_is_that_of_its_run(mine, word, name, capsys):
     if name != "mine":
         mine.rename(name)
-    folder, before = Path(name), content(Path(name), "report.md")
+    folder, before = Path(name), content(Path(name), "report.md", "report.html")
     text = (folder / "report.md").read_text()
     (folder / "report.md").unlink()
     typed = word.format(name if word == "{}" else f'"{name}"')
     assert cli.main(["report", typed]) == 0
-    assert content(folder, "report.md") == before
+    assert content(folder, "report.md", "report.html") == before
     assert without_date((folder / "report.md").read_text()) == without_date(text)
 
 
@@ -99,6 +99,22 @@ def test_a_run_of_another_configuration_keeps_the_finished_report_under_a_number
     assert (mine / "summary-1.csv").read_bytes() == table
     assert (mine / "notes.csv").read_text() == "of a colleague"
     assert [len(pd.read_csv(mine / f"summary{n}.csv")) for n in ("-1", "-2", "")] == [4, 6, 8]
+
+
+def test_a_finished_run_that_is_started_again_stands_as_it_is(mine, capsys):
+    assert cli.main([*SWEEP, "out=mine"]) == 0  # the record of the copied folder is for its former commit
+    before = content(mine)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("simdiff.cli.commands.make_study", None)
+        assert cli.main([*SWEEP, "out=mine"]) == 0
+    assert "Finished before; nothing has changed since." in capsys.readouterr().out
+    assert content(mine) == before
+    shard = next(mine.glob("trials/*/*.parquet"))
+    shard.unlink()
+    assert cli.main([*SWEEP, "out=mine"]) == 0
+    assert "Finished before" not in capsys.readouterr().out
+    assert cli.main([*SWEEP[:-1], "figure.kind=curves", "out=mine"]) == 0
+    assert (mine / "figures" / "curves.png").exists()
 
 
 def test_folders_without_a_name_are_named_after_what_is_run(mine):

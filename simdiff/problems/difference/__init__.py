@@ -1,0 +1,1 @@
+"""Two problems on common random numbers."""
