@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+from jax.random import normal
 
 import simdiff
 from simdiff import DenoisingScoreMatching, EnsembleSampling, LinearSampling, data, models, sampling
@@ -42,6 +43,16 @@ def waves(x: Any, t: Any) -> Any:
     """Features of one's own, 10 of them in the plane."""
     grid = [f(k * x[:, i]) * t**k for f in (jnp.cos, jnp.sin) for k in (1, 2) for i in (0, 1)]
     return jnp.stack([jnp.ones_like(t), t, *grid], axis=1)
+
+
+def two_layers(key: Any, d: int, p: int) -> dict[str, Any]:
+    """Parameters of a network of one's own."""
+    return {"first": normal(key, (p, d)), "second": jnp.ones((d, p)) / p}
+
+
+def hidden(params: Any, x: Any, t: Any) -> Any:
+    """Its output."""
+    return t * params["second"] @ jnp.tanh(params["first"] @ x / jnp.sqrt(x.size))
 
 
 def denoising(name: str, law: Any, model: Any, trainer: Any, psi_n: float, m: float, **more: Any) -> Case:
@@ -115,6 +126,9 @@ def trainers() -> Iterator[Case]:
     for name, (trainer, m) in optimisers.items():
         yield denoising(name, flat, narrow, trainer, 2.0, m, dtypes=("float32",) if trainer.batch else BOTH)
     yield denoising("sgd, linear", flat, models.Linear(), Optax("sgd", 0.1, steps=20, records=2), 2.0, 3)
+    net = models.Network(two_layers, hidden, "noise", psi_p=1.5, ridged="second")
+    clipped = Optax("lion(b1=0.8)", 0.01, steps=20, batch=8, ridge=1e-2, records=2, clip=1.0, ema=0.9)
+    yield denoising("network", data.LinearManifold(0.5), net, clipped, 2.0, 3, dtypes=("float32",))
     rms = Optax("rmsprop", 0.01, steps=20, batch=4, ridge=1e-3, records=2)
     yield denoising("rmsprop, hidden manifold", data.HiddenManifold(0.5, "tanh"), narrow, rms, 2.0, 1)
 

@@ -24,7 +24,16 @@ from simdiff.report import phrases as wording
 from simdiff.report.plots import columns
 from simdiff.report.plots.complexity import RESULTS as FOUND
 from simdiff.report.plots.numbers import percent, plain_text, with_error, without_error
-from simdiff.validation import AGREE, COMPARED, DISAGREE, INCONCLUSIVE, NO_THEORY, STATUSES, UNDECIDED
+from simdiff.validation import (
+    AGREE,
+    APPROXIMATION,
+    COMPARED,
+    DISAGREE,
+    INCONCLUSIVE,
+    NO_THEORY,
+    STATUSES,
+    UNDECIDED,
+)
 
 CONSOLE_ROWS, WORST = 40, 10
 """The console shows every row up to the first number, else totals and this many of the worst rows."""
@@ -49,6 +58,8 @@ def headline(summary: pd.DataFrame) -> str:
     """Say in one sentence how many comparisons agree, disagree and are inconclusive, of how many."""
     count = _counts(summary)
     compared = sum(count[v] for v in COMPARED)
+    if not compared and count[APPROXIMATION]:
+        return _distances(summary[summary["verdict"] == APPROXIMATION])
     if not compared:
         return f"No comparison with a theory was made; {wording.plural(len(summary), 'estimate')}."
     whole = wording.plural(compared, "comparison")
@@ -57,6 +68,17 @@ def headline(summary: pd.DataFrame) -> str:
     verdict = "The simulation contradicts the theory" if count[DISAGREE] else "Nothing contradicts the theory"
     parts = ", ".join(f"{count[v]} {v}" for v in COMPARED if count[v] or v in _ALWAYS)
     return f"{verdict}: of {whole}, {parts}."
+
+
+def _distances(summary: pd.DataFrame) -> str:
+    """How far the theory of another model is off."""
+    far = np.abs(columns.deviations(summary))
+    far = far[np.isfinite(far)]
+    said = f"The theory is of another model, an approximation to {wording.plural(len(summary), 'estimate')}"
+    if not far.size:
+        return f"{said}; nothing is tested."
+    off = f"off by {percent(float(np.median(far)))} in the median, {percent(float(far.max()))} at most"
+    return f"{said}: {off}; nothing is tested."
 
 
 @dataclasses.dataclass(frozen=True)

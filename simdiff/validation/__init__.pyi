@@ -7,6 +7,7 @@ from .rule import Rule
 from .sequential import half_width, next_trials, sequential_stderr
 from .statuses import (
     AGREE,
+    APPROXIMATION,
     BELOW_ROUNDING,
     COMPARED,
     DISAGREE,
@@ -23,6 +24,7 @@ from .verdict import Judgement, Verdict, holm, judge, judge_table
 
 __all__ = [
     "AGREE",
+    "APPROXIMATION",
     "BELOW_ROUNDING",
     "COMPARED",
     "DISAGREE",

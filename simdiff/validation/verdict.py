@@ -158,7 +158,10 @@ class Verdict:
         return None if self.run is None else self.run._repr_html_()
 
     def __str__(self) -> str:
-        word = {True: AGREE, False: DISAGREE, None: INCONCLUSIVE}[self.agree]
+        only = {*self.table["verdict"]} <= {APPROXIMATION, NO_THEORY} and APPROXIMATION in {
+            *self.table["verdict"]
+        }
+        word = APPROXIMATION if only else {True: AGREE, False: DISAGREE, None: INCONCLUSIVE}[self.agree]
         shown = self.table.drop(columns=[c for c in _NOT_SHOWN if c in self.table])
         text = shown.to_string(index=False, float_format=lambda x: f"{x:.5g}", na_rep="-")
         return f"{word}\n{text}\n{self.rule}"

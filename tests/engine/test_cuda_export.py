@@ -38,7 +38,7 @@ KINDS = [
         "denoising flow, dual",
         "denoising flow, m = inf",
     ),
-    *("denoising adam, fresh noise", "denoising digits, 12 components"),
+    *("denoising adam, fresh noise", "denoising network", "denoising digits, 12 components"),
     *("chain exact", "chain ddpm, posterior, bias", "chain linear manifold", "chain probability flow, euler"),
     *("ensemble gaussian features", "ensemble fourier features, flow", "ensemble own features, sgd"),
     *("ensemble lazy network", "ensemble wide network, adam"),

@@ -164,6 +164,16 @@ def test_a_network_that_cannot_be_trained_is_refused_before_anything_runs(model,
         problem(simdiff.models.Network(*model)).kernel(8)
 
 
+def test_it_is_refused_as_clearly_before_memory_is_planned_and_where_init_fails():
+    broken = problem(simdiff.models.Network(lambda key, d: {"w": key["a"]}, lambda p, x: x))
+    bad = problem(simdiff.models.Network(square, lambda p, x: p["v"] @ x))
+    for each, words in ((broken, "model.init"), (bad, "model.apply")):
+        with pytest.raises(simdiff.InputError, match=words):
+            simdiff.simulate(each, d=8)
+        with pytest.raises(simdiff.InputError, match=words):
+            simdiff.validate(each, sizes=(8, 12))
+
+
 @pytest.mark.parametrize(
     ("fields", "field"),
     [

@@ -55,6 +55,11 @@ def test_headline_counts_the_verdicts(summary):
         "Nothing contradicts the theory: of 11"
     )
     assert headline(summary.assign(verdict="no theory")).startswith("No comparison")
+    far = summary.assign(verdict="approximation", theory=1.0, estimate=1.25)
+    assert headline(far) == (
+        "The theory is of another model, an approximation to 12 estimates: off by 25% in the median, "
+        "25% at most; nothing is tested."
+    )
 
 
 def test_report_says_what_was_asked_and_done(report):

@@ -87,10 +87,12 @@ class NetworkMap(TrialMap):
 
     def memory(self, problem: Any, d: int, columns: ColumnShares) -> int:
         """Parameters, gradients, the optimiser's memory, and a batch with what it leaves behind."""
+        check_network(self, d, problem.counts(d)[1])
         return network_effort.memory(problem, d, self)
 
     def cost(self, problem: Any, d: int) -> float:
         """Forwards and backwards in training, forwards where errors are measured."""
+        check_network(self, d, problem.counts(d)[1])
         return network_effort.cost(problem, d, self)
 
 
