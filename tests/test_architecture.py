@@ -37,6 +37,7 @@ ALLOWED = {
     "theory/linear_chain": {"theory/denoising", "theory/numerics"},
     "theory/empirical_score": {"theory/numerics"},
     "theory/ensemble": {"theory/numerics"},
+    "theory/leave_one_out": {"theory/denoising", "theory/linear_chain", "theory/numerics"},
     "validation": {"engine", "theory", *CONTRACTS},
     "store": {"errors"},
     "analysis": {"engine", "problems", "sampling", "theory", *PARTS, *CONTRACTS},

@@ -103,6 +103,15 @@ class DataLaw(abc.ABC):
     """Whether trials differ in their frame, and so in their Bayes floor: then the floor is a metric."""
 
     @property
+    def linear_theory(self) -> str | None:
+        """The theory of linear models on such data, where that of Gaussian data does not hold."""
+        return None
+
+    def population(self) -> Float[np.ndarray, "m d"] | None:
+        """All points of a finite law, each as likely, in the basis of `spectrum`; None for other laws."""
+        return None
+
+    @property
     def diagonal(self) -> bool:
         """Whether `spectrum` is that of x itself and `sampler` returns a `DiagonalSampler`."""
         return self.gaussian

@@ -124,6 +124,15 @@ class PointSet(DataLaw):
         return self.twin
 
     @property
+    def linear_theory(self) -> str | None:
+        """The one that averages over points; a twin is Gaussian."""
+        return None if self.twin else "leave_one_out"
+
+    def population(self) -> Float[np.ndarray, "m d"] | None:
+        """The points as trials see them, float64; a twin has none."""
+        return None if self.twin else self.prepared.points.astype(np.float64)
+
+    @property
     def diagonal(self) -> bool:
         """In the eigenbasis of all points' covariance."""
         return True

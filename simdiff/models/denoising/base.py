@@ -15,6 +15,9 @@ class ScoreNetwork(abc.ABC):
     splits: ClassVar[bool] = False
     """Whether devices can split the features of one trial."""
 
+    linear: ClassVar[bool] = False
+    """Whether it is a linear map of x_t: then data may have a `linear_theory` of their own."""
+
     theory: ClassVar[str | None] = None
     """The theory of its exact minimiser; None: there is none."""
 

@@ -41,6 +41,11 @@ class Linear(ScoreNetwork):
         if not isinstance(self.bias, bool):
             raise InputError("model.bias", self.bias, "true or false")
 
+    @property
+    def linear(self) -> bool:  # type: ignore[override]
+        """Without a bias, a linear map of x_t."""
+        return not self.bias
+
     def width(self, d: int) -> int:
         """Features at size d: the d coordinates of x_t."""
         return d

@@ -60,7 +60,7 @@ def mean_divergence(
 ) -> Float[np.ndarray, " t"]:
     """(1/d) tr Sigma^-1 G Sigma G with G given at the upper nodes of the contour of `one_point.rule`."""
     law, s = training.law, training.eigenvalues
-    z, slopes = ellipse(law, offset, width, gain.shape[1])
+    z, slopes = ellipse(law.support(), offset, width, gain.shape[1])
     k = -z * companion(law, z)
     weights = gain * (1j / gain.shape[1]) * slopes
     above = _kernel(law, s, (k, z), (k, z))

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,11 +69,15 @@ def predict(problem: Any) -> dict[str, float | PerTime]:
         )
     s, weights = problem.data.spectrum()
     training = training_law(s, weights, float(problem.psi_n), problem.size, problem.bias)
-    values = None if training is None or _infinite(problem, training) else _searched(problem, training)
+    values = (
+        None
+        if training is None or _infinite(problem, training)
+        else searched(problem, training, Rules(_rule))
+    )
     if values is None:
         message = f"no reliable limit at psi_n={problem.psi_n:.6g}: it is nan"
         warnings.warn(message, ConvergenceWarning, stacklevel=2)
-        values = {name: np.full(len(problem.times or (0,)), math.nan) for name in _names(problem)}
+        values = {name: np.full(len(problem.times or (0,)), math.nan) for name in names(problem)}
     if problem.times is None:
         return {name: float(value[0]) for name, value in values.items()}
     return dict(values)
@@ -84,16 +89,25 @@ def _infinite(problem: Any, training: Training) -> bool:
     return bool(problem.kl and problem.singular and law.size and round(law.psi_n * law.size) <= law.size + 1)
 
 
-def _names(problem: Any) -> tuple[str, ...]:
+def names(problem: Any) -> tuple[str, ...]:
+    """The metrics that are predicted."""
     divergences = ("kl_sampled_target", "kl_target_sampled") if problem.kl else ()
     return (*divergences, "test", "train", "covariance")
 
 
-def _searched(problem: Any, training: Training) -> dict[str, PerTime] | None:
-    """The values by the widest contour that serves."""
+class Rules(NamedTuple):
+    """How functionals are taken: rules of so many nodes in turn, until two agree to `accuracy`."""
+
+    rule: Callable[[Training, Around, int], Rule]
+    counts: tuple[int, ...] = COUNTS
+    accuracy: float = ACCURACY
+
+
+def searched(problem: Any, training: Training, rules: Rules) -> dict[str, PerTime] | None:
+    """The values by the widest contour that serves; None where none does."""
     around = _first_contour(problem)
     for _ in range(TIGHTER):
-        values = _converged(problem, training, around)
+        values = _converged(problem, training, around, rules)
         if values is not None:
             return values
         around = Around(0.25 * around.offset, 0.5 * around.width)
@@ -109,22 +123,25 @@ def _first_contour(problem: Any) -> Around:
     return Around(0.5 * margin, WIDTH)
 
 
-def _converged(problem: Any, training: Training, around: Around) -> dict[str, PerTime] | None:
+def _converged(problem: Any, training: Training, around: Around, rules: Rules) -> dict[str, PerTime] | None:
     """The values at which two rules agree; None if none do or F turns around zero."""
     before: dict[str, PerTime] | None = None
-    for count in COUNTS:
-        values, turns = _row(problem, training, around, _rule(training, around, count))
-        if before is not None and _distance(before, values) < ACCURACY:
+    for count in rules.counts:
+        values, turns = _row(problem, training, around, rules.rule(training, around, count))
+        if before is not None and _distance(before, values) < rules.accuracy:
             return values if turns == 0 else None
         before = values
     return None
 
 
 def _rule(training: Training, around: Around, count: int) -> Rule:
-    """Nodes with weights for w = 1, s and, where that exists, 1/s."""
-    s = training.eigenvalues
-    inverse = np.divide(1.0, s, out=np.zeros_like(s), where=s > 0)
-    return rule(training.law, np.stack([np.ones_like(s), s, inverse]), *around, count)
+    """Nodes with weights for the observables."""
+    return rule(training.law, observables(training.eigenvalues), *around, count)
+
+
+def observables(s: Float[np.ndarray, " s"]) -> Float[np.ndarray, "3 s"]:
+    """W = 1, s and, where that exists, 1/s."""
+    return np.stack([np.ones_like(s), s, np.divide(1.0, s, out=np.zeros_like(s), where=s > 0)])
 
 
 def _row(

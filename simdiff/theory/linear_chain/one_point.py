@@ -82,7 +82,7 @@ def rule(
         width: half the width of the ellipse in Im log(z + offset), below pi / 2.
         count: nodes on the upper half.
     """
-    nodes, slopes = ellipse(law, offset, width, count)
+    nodes, slopes = ellipse(law.support(), offset, width, count)
     resolvents = _resolvents(law, observables, nodes, companion(law, nodes))
     return Rule(nodes, (1j / count) * slopes * resolvents)
 
@@ -105,9 +105,9 @@ def _resolvents(
     return limit + (q * z * mean * (observables @ second) + strength * (observables @ third)) / law.size
 
 
-def ellipse(law: SpectralLaw, offset: float, width: float, count: int) -> tuple[Nodes, Nodes]:
-    """Nodes at angles pi (j + 1/2) / count, and dz / dangle there."""
-    low, high = (math.log(edge + offset) for edge in law.support())
+def ellipse(support: tuple[float, float], offset: float, width: float, count: int) -> tuple[Nodes, Nodes]:
+    """Nodes at angles pi (j + 1/2) / count, and dz / dangle there; `support` bounds all eigenvalues."""
+    low, high = (math.log(edge + offset) for edge in support)
     centre, focus = 0.5 * (low + high), 0.5 * (high - low)
     axis = math.hypot(focus, width)
     angle = np.pi * (np.arange(count) + 0.5) / count

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 
 DEPTH = 8
 """Steps that are combined."""
@@ -32,6 +32,27 @@ def anderson(
         tried, found = [*tried, x][-DEPTH:], [*found, after][-DEPTH:]
         x = np.maximum(_combined(tried, found), 0.0)
     raise RuntimeError(f"no fixed point within {tolerance:g} in {rounds} rounds")
+
+
+def accelerated(
+    step: Callable[[Inexact[np.ndarray, " n"]], Inexact[np.ndarray, " n"]],
+    start: Inexact[np.ndarray, " n"],
+    tolerance: float,
+    rounds: int,
+) -> tuple[Inexact[np.ndarray, " n"], bool]:
+    """x, real or complex, with |step(x) - x| < tolerance (1 + |x|) everywhere, and whether it was found."""
+    tried: list[np.ndarray] = []
+    found: list[np.ndarray] = []
+    x = start
+    for _ in range(rounds):
+        after = step(x)
+        if not np.isfinite(after).all():
+            return x, False
+        if np.max(np.abs(after - x) / (1.0 + np.abs(x))) < tolerance:
+            return after, True
+        tried, found = [*tried, x][-DEPTH:], [*found, after][-DEPTH:]
+        x = _combined(tried, found)
+    return x, False
 
 
 def _combined(tried: list[np.ndarray], found: list[np.ndarray]) -> np.ndarray:

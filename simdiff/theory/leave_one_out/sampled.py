@@ -1,0 +1,37 @@
+"""Losses and divergences of linear sampling on points of any law: functionals of `linear_chain`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from simdiff.errors import InputError
+from simdiff.theory.leave_one_out.contour_rule import CLOSE, COUNTS, Functionals
+from simdiff.theory.leave_one_out.population import Population
+from simdiff.theory.linear_chain.learned_mean import Training
+from simdiff.theory.linear_chain.linear_sampling import Around, Rules, observables, searched
+from simdiff.theory.linear_chain.one_point import Rule, SpectralLaw
+
+
+def sampled_metrics(problem: Any, points: Population, count: int) -> dict[str, np.ndarray] | None:
+    """All metrics of a `LinearSampling`, arrays over times; None where they are not known.
+
+    Divergences without ridge or early stopping have infinite means: training sets drawn with replacement
+    are degenerate with a small probability.
+
+    Raises:
+        InputError: a bias.
+    """
+    if problem.bias:
+        hint = "a bias is a term of order 1/N, which this theory has without it only"
+        raise InputError("bias", True, "false for theory=leave_one_out", hint)
+    if problem.kl and problem.singular:
+        return None
+    s, functionals = points.eigenvalues, Functionals(points, count)
+    training = Training(SpectralLaw(s, np.full(s.size, 1.0 / s.size), float(problem.psi_n)), s)
+
+    def rule(training: Training, around: Around, nodes: int) -> Rule:
+        return functionals.rule(observables(training.eigenvalues), *around, nodes)
+
+    return searched(problem, training, Rules(rule, COUNTS, CLOSE))
