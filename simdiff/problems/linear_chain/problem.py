@@ -204,7 +204,8 @@ class LinearSampling(Problem):
     @property
     def default_theory(self) -> str:
         """One-point functionals of Sigma_hat: of Gaussian data, or those that the data law names."""
-        return (None if self.bias else self.data.linear_theory) or "linear_sampling"
+        gaussian = self.bias or (self.kl and self.singular)  # no other theory has these
+        return (None if gaussian else self.data.linear_theory) or "linear_sampling"
 
     @property
     def times(self) -> tuple[float, ...] | None:

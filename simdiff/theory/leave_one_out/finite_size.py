@@ -17,7 +17,7 @@ and u in the same way with one end open. Points may be drawn twice (probability 
 
 Averages over pairs are taken over sets of `PAIRS` points, spread evenly over all lengths, with those of the
 step in between over `BETWEEN`: the kernel's square is smooth, so that to write (1 - K W)^{-1} as
-(1 + K W) (1 - (K W)^2)^{-1} inverts no noise. A point's pair with itself has weight 1/m there too, not 1/PAIRS.
+(1 + K W) (1 - (K W)^2)^{-1} inverts no noise. A pair of a point with itself has weight 1/m there, too.
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ def test_what_cannot_be_is_one_line_or_nan_with_a_reason():
         with pytest.raises(simdiff.InputError, match=message):
             simdiff.predict(problem, theory="leave_one_out")
     with pytest.warns(ConvergenceWarning, match="divergences are infinite"):
-        values = simdiff.predict(simdiff.LinearSampling(DIGITS, psi_n=4.0))
+        values = simdiff.predict(simdiff.LinearSampling(DIGITS, psi_n=4.0), theory="leave_one_out")
     assert all(math.isnan(value) for value in values.values())
 
 
@@ -142,5 +142,6 @@ def test_the_default_is_what_the_data_law_and_the_problem_allow():
     assert (
         simdiff.LinearSampling(DIGITS, Ridge(0.1), psi_n=2.0, bias=True).default_theory == "linear_sampling"
     )
+    assert simdiff.LinearSampling(DIGITS, psi_n=2.0).default_theory == "linear_sampling"
     assert simdiff.LinearSampling(twin, Ridge(0.1), psi_n=2.0).default_theory == "linear_sampling"
     assert simdiff.DenoisingScoreMatching(DIGITS).default_theory == "gaussian_equivalence"
