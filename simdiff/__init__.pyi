@@ -15,6 +15,7 @@ from .problems.difference.problem import Difference
 from .problems.empirical_score.few_sample_flow import FewSampleFlow
 from .problems.empirical_score.problem import EmpiricalScore
 from .problems.ensemble.problem import EnsembleSampling
+from .problems.generations.problem import Generations
 from .problems.linear_chain.problem import LinearSampling
 from .run.paired import difference
 from .run.planning import plan
@@ -29,6 +30,7 @@ __all__ = [
     "EmpiricalScore",
     "EnsembleSampling",
     "FewSampleFlow",
+    "Generations",
     "InputError",
     "LinearSampling",
     "Metric",

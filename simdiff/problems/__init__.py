@@ -4,6 +4,14 @@ from simdiff.problems.denoising.problem import DenoisingScoreMatching
 from simdiff.problems.empirical_score.few_sample_flow import FewSampleFlow
 from simdiff.problems.empirical_score.problem import EmpiricalScore
 from simdiff.problems.ensemble.problem import EnsembleSampling
+from simdiff.problems.generations.problem import Generations
 from simdiff.problems.linear_chain.problem import LinearSampling
 
-__all__ = ["DenoisingScoreMatching", "EmpiricalScore", "EnsembleSampling", "FewSampleFlow", "LinearSampling"]
+__all__ = [
+    "DenoisingScoreMatching",
+    "EmpiricalScore",
+    "EnsembleSampling",
+    "FewSampleFlow",
+    "Generations",
+    "LinearSampling",
+]

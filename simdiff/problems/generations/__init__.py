@@ -1,0 +1,1 @@
+"""Models trained on the samples of models: linear diffusion models over generations."""
