@@ -34,20 +34,21 @@ class GenerationsKernel(Kernel):
         """Fit and sample, generation after generation."""
         frame = self.sampler.frame(jax.random.fold_in(key, 0), inputs["data"])
         s, ridge = self.sampler.eigenvalues(frame), inputs["ridge"]
-        fitted = self._moment(self._real(key, frame, 1, self.count))
-        for g in range(2, self.generations + 1):
+
+        def generation(g: Array, fitted: Float[Array, "d d"]) -> Float[Array, "d d"]:
             drawn = normal_rows(self._key(key, g, 1), jnp.arange(self.count), s.size).astype(jnp.float64)
             x = (drawn @ _root(_sampled(fitted, ridge)))[self.fresh :]
-            if self.fresh:
-                x = jnp.concatenate([self._real(key, frame, g, self.fresh), x])
-            new = self._moment(x)
-            fitted = fitted + (new - fitted) / g if self.accumulate else new
+            new = self._moment(jnp.concatenate([self._real(key, frame, g, self.fresh), x]))
+            return fitted + (new - fitted) / g if self.accumulate else new
+
+        first = self._moment(self._real(key, frame, 1, self.count))
+        fitted = jax.lax.fori_loop(2, self.generations + 1, generation, first)
         return _metrics(s, _sampled(fitted, ridge), self.kl)
 
-    def _key(self, key: Array, generation: int, kind: int) -> Array:
+    def _key(self, key: Array, generation: Any, kind: int) -> Array:
         return jax.random.fold_in(key, 2 * generation + kind)
 
-    def _real(self, key: Array, frame: Any, generation: int, count: int) -> Float[Array, "n d"]:
+    def _real(self, key: Array, frame: Any, generation: Any, count: int) -> Float[Array, "n d"]:
         rows = self.sampler.sample(self._key(key, generation, 0), frame, jnp.arange(count))
         return rows.astype(jnp.float64)
 
