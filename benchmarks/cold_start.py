@@ -4,9 +4,9 @@
     python benchmarks/cold_start.py --repeats 1
 
 The sweep is eleven values of psi_p with six trials each at d = 150 (tanh, psi_n = 2, m = 4, ridge 1e-3), from
-Python. `numpy` is `numpy_script.py` in float64 on all cores. Of simdiff there are a first process ever (no program
-kept), a later process (programs kept by the first), and a second pass in the same process. Whole processes are
-timed, from start to exit. Stored in results/cold_start.csv.
+Python. `numpy` is `numpy_script.py` in float64 on all cores. Of simdiff there are a first process ever (no
+program kept), a later process (programs kept by the first), and a second pass in the same process. Whole
+processes are timed, from start to exit. Stored in results/cold_start.csv.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def register(kind: str, name: str, **defaults: Any) -> Callable[[Factory], Facto
     """Offer the decorated class or function as `kind=name`.
 
     Args:
-        kind: "data", "model", "trainer", "schedule", "problem", "theory", "figure" or "launcher".
+        kind: "data", "model", "trainer", "schedule", "problem", "theory", "metric", "figure" or "launcher".
         name: as it is typed on the command line.
         **defaults: what the command line uses for constructor arguments that have no default.
 

@@ -7,15 +7,28 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from simdiff.store import RunFolder
 
 PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
 
 QUICK = ["sizes=[8,12,16]", "precision=0.9", "max_trials=4", "figure.kind=none", "compilation_cache=off"]
+FLOW = ["trainer.ridge=0.1"]
 SMALL = ["psi_n=1", "model.psi_p=1", "t=0.5"]
 COMMANDS = {
     "list": ["list"],
     "data law": ["run", "data=two_clouds", "data.separation=2", *SMALL, *QUICK],
+    "metric": [
+        "run",
+        "data=two_clouds",
+        "trainer=gradient_flow",
+        "trainer.times=[1,10]",
+        *FLOW,
+        *SMALL,
+        *QUICK,
+    ],
     "trainer": ["run", "trainer=lion", "trainer.steps=3", *SMALL, *QUICK],
     "activation": ["predict", "model.activation=my_parts:cubed_tanh", *SMALL],
     "theory": ["predict", "theory=bayes_floor", *SMALL],
@@ -77,6 +90,13 @@ def test_what_they_do(found, folder):
     figures = folder / f"run{list(COMMANDS).index('figure')}" / "figures"
     assert (figures / "pulls.png").exists()
     assert not (folder / f"run{list(COMMANDS).index('trainer')}" / "figures" / "pulls.png").exists()
+
+
+@pytest.mark.parametrize(("name", "ridge"), [("data law", 1e-3), ("metric", 0.1)])
+def test_the_metric_is_measured_with_every_trainer(found, folder, name, ridge):
+    rows = RunFolder(folder / f"run{list(COMMANDS).index(name)}").trials()
+    assert len(rows)
+    np.testing.assert_allclose(ridge * rows["weight_norm"], rows["objective"] - rows["train"], rtol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ class FeatureMap(TrialMap):
     """`features` are f, in columns, and training is linear in them."""
 
     linear: ClassVar[bool]
+    second_layer: ClassVar[bool] = True
     """Whether f is affine in x_t: then `population` holds for all data with a diagonal covariance."""
 
     @abc.abstractmethod

@@ -42,6 +42,7 @@ class FlowKernel(Kernel):
             "memorization": train if self.program.shape.exact_noise else self._memorization(setup, path),
             "objective": train + inputs["ridge"] * path.squared_norm() / self.program.shape.d,
         }
+        metrics |= self.program.measured_along(setup, path)
         return self.program.chosen(metrics | evaluator_of(self.program, setup).errors_along(path))
 
     def _primal(self, setup: Setup, times: Array, ridge: Array) -> tuple[TrainingPath, Array]:

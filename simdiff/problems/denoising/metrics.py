@@ -1,4 +1,4 @@
-"""The metrics of denoising score matching, each declared once; all are per dimension."""
+"""The metrics of denoising score matching that its kernels and evaluators give; all are per dimension."""
 
 from __future__ import annotations
 

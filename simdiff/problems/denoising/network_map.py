@@ -37,6 +37,7 @@ class NetworkMap(TrialMap):
     predicts: str
 
     linear: ClassVar[bool] = False
+    second_layer: ClassVar[bool] = False
     average_note: ClassVar[str] = "m = inf: noise is drawn anew in every step"
 
     def stored_width(self, p: int, fine: bool) -> int:

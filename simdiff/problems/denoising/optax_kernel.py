@@ -105,7 +105,7 @@ class OptaxKernel(Kernel):
             "memorization": memorization,
             "objective": train + ridge * jnp.sum(b**2) / self.program.shape.d,
         }
-        return self.program.chosen(metrics | evaluator.errors(b))
+        return self.program.chosen(metrics | self.program.measured(setup, b) | evaluator.errors(b))
 
 
 @trial_kernel.register(Optax)

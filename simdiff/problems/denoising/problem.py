@@ -25,6 +25,7 @@ from simdiff.problem import Kernel, Metric, Problem
 from simdiff.problems.denoising import metrics
 from simdiff.problems.denoising.arithmetic import Arithmetic, choose
 from simdiff.problems.denoising.dispatch import feature_map
+from simdiff.problems.denoising.measurement import Measurements, measurements
 from simdiff.problems.denoising.output_channel import nodes_for
 from simdiff.problems.denoising.program import TrialProgram
 from simdiff.problems.denoising.shape import Shape
@@ -85,7 +86,13 @@ class DenoisingScoreMatching(Problem):
     @property
     def metrics(self) -> tuple[Metric, ...]:  # type: ignore[override]
         """Five errors; the Bayes floor where trials differ in it; the parts of the test error."""
-        return (*metrics.of_data(self.data), *self.model.diagnostics)
+        measured = (kind.metric for kind in self._measurements)
+        return (*metrics.of_data(self.data), *self.model.diagnostics, *measured)
+
+    @property
+    def _measurements(self) -> Measurements:
+        """What is measured on the second layer, where there is one."""
+        return measurements(self.data) if self._network.second_layer else ()
 
     @property
     def default_theory(self) -> str | None:
@@ -166,6 +173,7 @@ class DenoisingScoreMatching(Problem):
             self._network,
             self.precision(dtype),
             tuple(metric.name for metric in self.metrics),
+            self._measurements,
         )
         n, p = self.counts(d)
         draws = 1 if math.isinf(self.m) else int(self.m)

@@ -13,12 +13,14 @@ from simdiff.data.base import Sampler
 from simdiff.engine.column_shares import ALL_COLUMNS, ColumnShares
 from simdiff.engine.random_numbers import normal_rows
 from simdiff.engine.row_shares import ALL_ROWS, RowShares
-from simdiff.problems.denoising import evaluation, gram
+from simdiff.problems.denoising import evaluation, gram, measurement
 from simdiff.problems.denoising.arithmetic import Arithmetic
 from simdiff.problems.denoising.feature_map import FeatureMap
 from simdiff.problems.denoising.gram import Normal
+from simdiff.problems.denoising.measurement import Measurements
 from simdiff.problems.denoising.pairs import Pairs, make_pairs, noisy
 from simdiff.problems.denoising.shape import Shape
+from simdiff.problems.denoising.training_path import TrainingPath
 from simdiff.problems.denoising.trial_map import State, TrialMap
 
 _LONG = 1536
@@ -44,6 +46,7 @@ class TrialProgram:
     network: TrialMap
     arithmetic: Arithmetic
     metrics: tuple[str, ...]
+    measurements: Measurements = ()
     shares: RowShares = ALL_ROWS
     columns: ColumnShares = ALL_COLUMNS
 
@@ -136,6 +139,14 @@ class TrialProgram:
     def split(self, devices: int) -> TrialProgram:
         """The trial with its features, and so the columns of U, split over that many devices."""
         return dataclasses.replace(self, columns=ColumnShares(devices))
+
+    def measured(self, setup: Setup, b: Float[Array, "d p"]) -> dict[str, Array]:
+        """{metric: scalar}: what is measured on the network itself."""
+        return measurement.measured(self.measurements, self, setup, b)
+
+    def measured_along(self, setup: Setup, path: TrainingPath) -> dict[str, Array]:
+        """{metric: (times,)}: the same along a path."""
+        return measurement.measured_along(self.measurements, self, setup, path)
 
     def chosen(self, metrics: dict[str, Array]) -> dict[str, Array]:
         """Those that the problem lists; compilers drop what only the others needed."""

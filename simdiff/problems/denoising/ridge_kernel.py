@@ -45,7 +45,8 @@ class RidgeKernel(Kernel):
         if not self.program.shape.exact_noise:
             memorization = self.program.streamed_error(*self.program.memorization_rows(setup), b)
         metrics = {"train": train, "memorization": memorization, "objective": objective}
-        return self.program.chosen(metrics | evaluator_of(self.program, setup).errors(b))
+        metrics |= self.program.measured(setup, b) | evaluator_of(self.program, setup).errors(b)
+        return self.program.chosen(metrics)
 
     def _primal(self, setup: Setup, ridge: Array) -> tuple[Array, Array, Array]:
         normal, columns = self.program.normal(setup), self.program.columns

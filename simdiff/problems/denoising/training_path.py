@@ -31,6 +31,10 @@ class TrainingPath:
         square = (weighted @ self.left.T) * (self.right @ u.astype(kind) @ self.right.T)
         return constant - 2 * linear @ self.phi + jnp.sum(self.phi * (square @ self.phi), axis=0)
 
+    def network(self, time: Array) -> Float[Array, "d p"]:
+        """B at the time of this number."""
+        return -(self.left * self.phi[:, time, None]).T @ self.right
+
     def squared_norm(self) -> Float[Array, " t"]:
         """||B||_F^2: the rows of `right` are orthogonal."""
         each = jnp.sum(self.left**2, axis=1) * jnp.sum(self.right**2, axis=1)

@@ -28,6 +28,9 @@ class TrialMap(abc.ABC):
     linear: ClassVar[bool]
     """Whether rows are affine in x_t and training is linear in them: then the covariance of x says it all."""
 
+    second_layer: ClassVar[bool]
+    """Whether what is trained is a matrix B from features to -z."""
+
     average_note: ClassVar[str]
     """How m = infinity is simulated, for a reader of the results."""
 
