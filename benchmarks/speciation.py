@@ -41,26 +41,37 @@ def hotelling(values: np.ndarray, theory: np.ndarray) -> float:
     return float(stats.f.sf(t2 * (trials - times) / (times * (trials - 1)), times, trials - times))
 
 
+def coincide(samples: list[np.ndarray]) -> dict[str, float]:
+    """chi2 of the curves of all sizes about their common mean, with the covariance of each one's points.
+
+    Covariances of N trials overrate chi2 by (N - 1) / (N - T - 2), which is taken out.
+    """
+    inverses = [np.linalg.inv(np.cov(values.T) / len(values)) for values in samples]
+    means = [values.mean(0) for values in samples]
+    common = np.linalg.solve(sum(inverses), sum(v @ m for v, m in zip(inverses, means, strict=True)))
+    chi2 = sum(float((m - common) @ v @ (m - common)) for v, m in zip(inverses, means, strict=True))
+    chi2 *= (TRIALS - SHIFTS.size - 2) / (TRIALS - 1)
+    dof = (len(samples) - 1) * SHIFTS.size
+    return {"chi2": chi2, "dof": dof, "p": float(stats.chi2.sf(chi2, dof))}
+
+
 def main() -> None:
     """Run, compare, draw, store."""
-    rows, summary, curves = [], [], {}
+    rows, summary, curves, samples = [], [], {}, {}
     for d in SIZES:
         problem = problem_at(d)
         frame = simdiff.simulate(problem, d=d, trials=TRIALS, seed=SEED)
         values = frame.pivot(index="trial", columns="time", values="clone_agreement").to_numpy()
         theory = {s: simdiff.predict(problem_at(d, s), d=d)["clone_agreement"] for s in (0.0, -0.05, 0.05)}
         mean, error = values.mean(0), values.std(0, ddof=1) / math.sqrt(TRIALS)
-        curves[d] = mean, error
+        curves[d], samples[d] = (mean, error), values
         p = {s: hotelling(values, curve) for s, curve in theory.items()}
         summary.append({"d": d, "p": p[0.0], "p_early": p[-0.05], "p_late": p[0.05]})
         columns = {"shift": SHIFTS, "t": problem.times, "agreement": mean, "stderr": error}
         columns |= {"theory": theory[0.0], "z": (mean - theory[0.0]) / error}
         rows.append(pd.DataFrame({"d": d} | columns))
         print(summary[-1], flush=True)
-    means, errors = (np.array([curves[d][k] for d in SIZES]) for k in (0, 1))
-    common = (means / errors**2).sum(0) / (1 / errors**2).sum(0)
-    chi2, dof = float((((means - common) / errors) ** 2).sum()), (len(SIZES) - 1) * SHIFTS.size
-    collapse = {"chi2": chi2, "dof": dof, "p": float(stats.chi2.sf(chi2, dof))}
+    collapse = coincide(list(samples.values()))
     draw(curves)
     about = {"seed": SEED, "trials": TRIALS, "trajectories": TRAJECTORIES, "sizes": SIZES}
     about |= {"problem": dataclasses.asdict(problem_at(64)), "summary": summary, "curves_coincide": collapse}
