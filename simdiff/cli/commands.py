@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 import shutil
 import sys
@@ -32,6 +33,7 @@ from simdiff.run.contents import About
 from simdiff.run.planning import PILOT_SECONDS, PILOTS, Beside, planned
 from simdiff.run.reopened import arguments, reopened
 from simdiff.run.run import Run
+from simdiff.run.several import check_names, listed, theory_name
 from simdiff.store import MARKER, RunFolder, commit, unpack, versions_text
 from simdiff.validation.study import (
     InMemoryTrials,
@@ -119,8 +121,9 @@ def prepare(plan: Plan, *, here: bool = True) -> tuple[dict[int, Study], RunFold
     folder = RunFolder(str(plan.setting("out")))
     for line in changed_problems(studies.values(), folder):  # a damaged file shows now, not after an hour
         print(line, file=sys.stderr)
-    points = [{**arguments(plan.points[n]), "point": study.point} for n, study in studies.items()]
-    record.keep(folder, plan.record, points)
+    several = len(listed(plan.setting("theory")))
+    points = {s.point: {**arguments(plan.points[n // several]), "point": s.point} for n, s in studies.items()}
+    record.keep(folder, plan.record, points.values())
     for rule in dict.fromkeys(study.rule for study in studies.values()):
         folder.save_rule(rule.describe(), [study.point for study in studies.values() if study.rule == rule])
     return studies, folder
@@ -257,7 +260,10 @@ def list_all(groups: Mapping[str, Sequence[str]], experiments: Mapping[str, str]
 
 
 def _studies(plan: Plan, *, here: bool = True) -> dict[int, Study]:
-    """{number of a point: its study}, checked; points that are the same problem appear once."""
+    """{number of a point: its study}, checked; points that are the same problem appear once.
+
+    Several theories have a study each for every point, and numbers count those.
+    """
     for name in ("out", "name"):
         if plan.setting(name) in (None, ""):
             raise InputError(name, plan.setting(name), "a text that is not empty")
@@ -266,12 +272,17 @@ def _studies(plan: Plan, *, here: bool = True) -> dict[int, Study]:
     if plan.setting("devices") is not None:
         check_integer("devices", plan.setting("devices"), least=1)
     facts = {"versions": versions_text(), "commit": commit(), "settings": settings_text()}
-    studies: dict[str, tuple[int, Study]] = {}
-    for number, config in enumerate(plan.points):
+    theories = listed(plan.setting("theory"))
+    if len(theories) > 1 and plan.launcher["type"] != "basic":
+        raise InputError(
+            "theory", theories, "one theory where points run in jobs", "launcher=basic takes several"
+        )
+    studies: dict[tuple[str, str], tuple[int, Study]] = {}
+    for number, (config, one) in enumerate(itertools.product(plan.points, theories)):
         problem = build_problem(config)
         study = make_study(
             problem,
-            config["theory"],
+            one,
             config["sizes"],
             config["precision"],
             config["alpha"],
@@ -283,17 +294,19 @@ def _studies(plan: Plan, *, here: bool = True) -> dict[int, Study]:
             extrapolation=config["extrapolation"],
             absolute=config["absolute"],
         )
-        studies.setdefault(study.point, (number, study))
+        name = theory_name(one, problem) if len(theories) > 1 else ""
+        studies.setdefault((study.point, name), (number, dataclasses.replace(study, theory_name=name)))
+    check_names([theory_name(one, problem) for one in theories])
     return dict(studies.values())
 
 
 def _run(plan: Plan, studies: Collection[Study], folder: RunFolder) -> Run:
     """The run of a plan's points."""
-    asked = plan.setting("sizes")
+    asked, problem = plan.setting("sizes"), next(iter(studies)).problem
     about = About(
         title=str(plan.setting("name")),
         command=plan.command,
-        theory=str(plan.setting("theory") or next(iter(studies)).problem.default_theory),
+        theory=", ".join(theory_name(one, problem) for one in listed(plan.setting("theory"))),
         known=_known(plan),
         figure=plan.setting("figure"),
         sizes=None if asked is None else tuple(asked),

@@ -18,6 +18,7 @@ from typing import Any
 from simdiff.identity.fingerprint import fingerprint
 from simdiff.parts.build import build_problem
 from simdiff.report.text import console_table
+from simdiff.run.several import listed
 from simdiff.store import MARKER, RunFolder, commit, versions_text
 from simdiff.theory import load
 
@@ -53,9 +54,8 @@ def _folder(out: str) -> RunFolder | None:
 def _digits(record: Mapping[str, Any], points: list[dict[str, Any]], folder: RunFolder) -> str:
     """Digits of everything that the report depends on."""
     problems = [build_problem(point) for point in points]
-    theory = record["theory"]
-    known = theory is not None or problems[0].default_theory is not None
-    code = fingerprint(load(theory, problems[0])) if known else ""
+    known = [one for one in listed(record["theory"]) if one is not None or problems[0].default_theory]
+    code = [fingerprint(load(one, problems[0])) for one in known]
     own = [problem.digest() for problem in problems]
     content = [dict(record), own, code, folder.shard_names(), versions_text(), commit()]
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -13,7 +13,7 @@ from simdiff.parts.build import KINDS
 _OVERRIDES = """\
 overrides, with their defaults:
   psi_n=2  t=0.1  m=1          samples per dimension, diffusion time, noise draws per sample (or m=inf)
-{parts}  theory=                      a name or package.module:name; left out, the problem's own
+{parts}  theory=                      a name, package.module:name, or [several]; left out, the problem's own
   sizes=[80,120,240,480]       values of d from which the limit is extrapolated
   extrapolation=[1,2]          corrections d^-1, d^-2 fitted to them; also [2/3,4/3], [log d/d], none; left
                                out, [1,2] is supposed, and a rejection must survive [2/3,4/3]

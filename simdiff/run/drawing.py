@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from simdiff.errors import InputError, check_choice
 from simdiff.report.figures import check_figures, figures, settings_of
-from simdiff.report.figures.base import Figure, Material
+from simdiff.report.figures.base import Figure, Material, told_apart
 from simdiff.report.plots import columns
 from simdiff.report.shown import shown
 
@@ -39,7 +39,7 @@ def draw_asked(run: Run, given: Mapping[str, Any]) -> dict[str, Axes]:
 
 def material(run: Run, settings: Mapping[str, Any]) -> Material:
     """What figures of the run draw from."""
-    return Material(settings, run.studies, run.summary, run.sizes)
+    return Material(settings, run.studies, told_apart(run.summary), told_apart(run.sizes))
 
 
 def _drawn(run: Run, figure: Figure, settings: Mapping[str, Any]) -> Any:

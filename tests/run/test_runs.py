@@ -176,6 +176,26 @@ def test_of_several_theories_the_wrong_one_is_rejected():
     assert words["toy_problems:mean_theory", "value"] == "agree"
 
 
+def test_of_several_theories_each_has_its_line_and_its_points(run):
+    drawn = run.compare(wrong_theory).curves(metrics=["value"])
+    ends = sorted(list(line.get_ydata()[[0, -1]]) for line in drawn.lines if line.get_gid() == "theory")
+    np.testing.assert_allclose(ends, [[1.0, 3.0], [1.01, 3.03]])
+    axes = run.compare(wrong_theory).finite_sizes(metrics=["value"])
+    (means,) = (line for line in axes.lines if line.get_gid() == "points")
+    assert len(means.get_xdata()) == 3
+
+
+def test_the_command_line_takes_several_theories(tmp_path, monkeypatch):
+    (tmp_path / "own_problem.py").write_text((Path(__file__).parents[1] / "toy_problems.py").read_text())
+    monkeypatch.chdir(tmp_path)
+    both = "theory=[own_problem:mean_theory,own_problem:wrong_theory]"
+    words = ["problem=own_problem:Mean", both, "sizes=[20,40,80]", "precision=0.05", "figure.kind=none"]
+    assert cli.main(["run", "-m", *words, "level=1,2", "out=mine"]) == 0
+    table = simdiff.open("mine").table
+    assert table.groupby("theory_name").size().tolist() == [4, 4]
+    assert cli.main(["run", "-m", *words, "level=1,2", "out=mine", "launcher=joblib"]) == 2
+
+
 def test_extending_adds_trials_and_says_that_it_is_a_second_look(tmp_path):
     problem = Mean(spread=0.02)
     run = simdiff.sweep(problem, {"level": [1.0]}, mean_theory, out=tmp_path / "x", figure=NONE, **QUICK)

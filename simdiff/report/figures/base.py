@@ -17,6 +17,20 @@ from simdiff.validation.study import Study
 Settings = Mapping[str, Any]
 """The entry `figure` of a configuration."""
 
+BY = "predicted by"
+"""The column that tells theories apart in figures, as a parameter of the points would."""
+
+
+def told_apart(table: pd.DataFrame) -> pd.DataFrame:
+    """Where several theories are compared: a point of its own for each, so that no figure mixes them."""
+    if "theory_name" not in table:
+        return table
+    names = table["theory_name"].astype(str)
+    short = names.str.rpartition(":")[2]
+    shown = short if short.nunique() == names.nunique() else names
+    return table.assign(point=table["point"] + names).assign(**{BY: shown})
+
+
 NO_TABLES: Mapping[str, pd.DataFrame] = MappingProxyType({})
 
 
@@ -33,6 +47,15 @@ class Material:
     def with_tables(self, tables: Mapping[str, pd.DataFrame]) -> Material:
         """The same with tables that figures have made."""
         return dataclasses.replace(self, tables=tables)
+
+    @property
+    def theories(self) -> dict[str, Any]:
+        """{name, as in the column `BY`: theory}; the name is "" where there is one."""
+        named = {study.theory_name: study.theory for study in self.studies}
+        if len(named) < 2:
+            return {"": self.studies[0].theory}
+        column = told_apart(pd.DataFrame({"point": "", "theory_name": list(named)}))[BY]
+        return dict(zip(column, named.values(), strict=True))
 
     @property
     def problems(self) -> list[Problem]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from simdiff.parts.registry import register
 from simdiff.problem import Problem, flatten
-from simdiff.report.figures.base import Figure, Material, Settings
+from simdiff.report.figures.base import BY, Figure, Material, Settings
 from simdiff.report.figures.theory_lines import counts_steps, lines
 from simdiff.report.plots import columns
 from simdiff.report.plots.curves import draw_curves
@@ -28,12 +28,22 @@ class Curves(Figure):
         x = settings["x"] or ("time" if problems[0].times else columns.main_axis(summary))
         if settings["kind"] != "curves" or x is None:
             return None
-        dense = lines(problems, material.studies[0].theory, x, settings["grid"])
+        dense = dense_lines(material, x)
         marks = threshold_marks(problems, x) if settings["threshold"] else None
         series = settings["series"] if settings["series"] in summary.columns else None
         shown, along, axis = in_steps(problems, summary, dense) if x == "time" else (summary, dense, x)
         look: dict[str, Any] = {"metrics": settings["metrics"], "marks": marks, "labels": material.names}
         return draw_curves(shown, along, x=axis, series=series, **look)
+
+
+def dense_lines(material: Material, x: str) -> pd.DataFrame | None:
+    """Theory along x; of several theories each with its name."""
+    grid, found = material.settings["grid"], []
+    for name, theory in material.theories.items():
+        table = lines(material.problems, theory, x, grid)
+        if table is not None:
+            found.append(table.assign(**{BY: name}) if name else table)
+    return pd.concat(found, ignore_index=True) if found else None
 
 
 def threshold_marks(problems: Sequence[Problem], x: str) -> dict[Any, float]:

@@ -10,7 +10,7 @@ from simdiff.errors import InputError
 from simdiff.parts.registry import register
 from simdiff.parts.vary import vary
 from simdiff.problem import Problem
-from simdiff.report.figures.base import Figure, Material, Settings
+from simdiff.report.figures.base import BY, Figure, Material, Settings
 from simdiff.report.figures.theory_lines import dense_values, is_finite, parameter, theory_table
 from simdiff.report.plots.maps import draw_maps
 from simdiff.validation.study import Study
@@ -43,11 +43,14 @@ class Maps(Figure):
         fine = [dense_values(name, span, settings["grid"]) for name, span in zip((x, y), spans, strict=True)]
         grid = [vary(problems[0], {x: u, y: v}) for u, v in itertools.product(*fine)]
         table = theory_table(grid, material.studies[0].theory)
+        shown = material.summary  # of several theories the first
+        if BY in shown:
+            shown = shown[shown[BY] == next(iter(material.theories))].drop(columns=BY)
         look: dict[str, Any] = {"x": x, "y": y, "metrics": settings["metrics"], "labels": material.names}
         look |= {"guides": _threshold(problems[0], x, y) if settings["threshold"] else {}}
         if table is None:
-            return draw_maps(material.summary, value="estimate", **look)
-        return draw_maps(table, points=material.summary, **look)
+            return draw_maps(shown, value="estimate", **look)
+        return draw_maps(table, points=shown, **look)
 
 
 def _check_swept(key: str, name: str, problems: Sequence[Problem]) -> None:

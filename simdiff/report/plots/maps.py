@@ -184,7 +184,7 @@ def _draw_points(ax: Axes, rows: pd.DataFrame, names: tuple[str, str], mesh: Qua
         part = part & np.isfinite(z)
         if part.any():
             look: dict[str, Any] = {"cmap": mesh.cmap, "norm": mesh.norm, "edgecolors": edge, "gid": tag}
-            ax.scatter(x[part], y[part], c=z[part], s=34, linewidths=1.4, zorder=3, **look)
+            ax.scatter(x[part], y[part], c=z[part], s=34, linewidths=1.4, zorder=3, clip_on=False, **look)
 
 
 def _dress_bar(bar: Colorbar, norm: Normalize) -> None:
