@@ -26,11 +26,16 @@ from simdiff.parts.jax_settings import pinned, with_pinned_settings
 
 @dataclasses.dataclass(frozen=True)
 class Activation:
-    """An elementwise function rho, a name for it, and where it or its derivative jumps."""
+    """An elementwise function rho, a name for it, and where it or its derivative jumps.
+
+    `wide_constants`, if given, maps (c, h) to the constants (mu0, mu1, v2, s2) of
+    `simdiff.theory.numerics.quadrature` for c >= 1, where rho varies too often for quadrature.
+    """
 
     name: str
     fn: Callable
     kinks: tuple[float, ...] = ()
+    wide_constants: Callable[[float, float], tuple[float, float, float, float]] | None = None
 
     def description(self) -> str:
         """The name: what the constructor takes."""
@@ -59,7 +64,7 @@ class Activation:
         with contextlib.suppress(InputError):
             if is_path(self.name) and load_object("activation", self.name) is self.fn:
                 return _by_path, (self.name, self.kinks)
-        return Activation, (self.name, self.fn, self.kinks)
+        return Activation, (self.name, self.fn, self.kinks, self.wide_constants)
 
 
 def _by_path(path: str, kinks: tuple[float, ...]) -> Activation:
@@ -83,6 +88,17 @@ _EXAMINED = np.concatenate([_NEAR, _FAR])
 _KINKS = {"relu": (0.0,), "sign": (0.0,), "hard_tanh": (-1.0, 1.0)}
 
 
+def _sine_constants(c: float, h: float) -> tuple[float, float, float, float]:
+    """E sin u sin u' = e^{-tau} sinh c and E sin^2 u = e^{-tau} sinh tau, tau = c + h, without overflow."""
+    slope = math.exp(-0.5 * (c + h))
+    shared = 0.5 * math.exp(-h) * -math.expm1(-2.0 * c)
+    own = -0.5 * math.expm1(-h) * (1.0 + math.exp(-2.0 * c - h))
+    return 0.0, slope, shared - slope**2 * c, own - slope**2 * h
+
+
+_WIDE_CONSTANTS = {"sin": _sine_constants}
+
+
 def names() -> tuple[str, ...]:
     """The built-in activations."""
     return tuple(_BUILT_IN)
@@ -104,7 +120,7 @@ def activation(spec: str | Callable | Activation, field: str = "model.activation
     else:
         name = str(spec).lower().replace("-", "_")
         check_choice(field, name, names(), ", or an import path package.module:name of a function")
-        return Activation(name, _BUILT_IN[name], _KINKS.get(name, ()))
+        return Activation(name, _BUILT_IN[name], _KINKS.get(name, ()), _WIDE_CONSTANTS.get(name))
     _check_elementwise(field, name, fn)
     return Activation(name, fn, find_kinks(fn))
 

@@ -6,6 +6,7 @@ arXiv 2505.24769, for linear denoisers at m = infinity.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import numbers
@@ -235,11 +236,14 @@ class DenoisingScoreMatching(Problem):
 def check_draws(m: Any) -> float:
     """The number m as an int >= 1 or math.inf."""
     allowed = "an integer >= 1 or math.inf"
-    if isinstance(m, bool) or not isinstance(m, numbers.Real) or math.isnan(m) or m < 1:
+    number = math.nan
+    if isinstance(m, numbers.Real) and not isinstance(m, bool):
+        with contextlib.suppress(OverflowError):  # an int beyond the range of floats
+            number = float(m)
+    if not number >= 1:
         raise InputError("m", m, allowed, "m counts the noise draws of each sample")
-    if math.isinf(m):
+    if math.isinf(number):
         return math.inf
-    whole = int(float(m))
-    if m != whole:
+    if not number.is_integer():
         raise InputError("m", m, allowed)
-    return whole
+    return int(m)

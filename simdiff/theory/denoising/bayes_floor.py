@@ -69,9 +69,10 @@ def hidden_manifold_floor(nonlinearity: Any, psi_D: float, t: float) -> float:
         t: diffusion time, between 1e-6 and 6.
 
     Relative accuracy, against a finer quadrature: 4e-8 for t in [1e-3, 3] and psi_D in [0.02, 20] and sigma
-    smooth, kinked or with jumps (absolute 1e-14 where the floor is less). A `QuadratureWarning` says where
-    the curves are not known to 1e-7 of the floor at psi_D = infinity. Time and memory grow with the range of
-    sigma on |u| < 8.5 in units of sqrt(h)/a, and with jumps that `.kinks` does not name.
+    smooth, kinked or with jumps (absolute 1e-14 where the floor is less). Where the curves are not known
+    to 1e-7 of the floor at psi_D = infinity the floor is nan, and a `QuadratureWarning` says why. Time and
+    memory grow with the range of sigma on |u| < 8.5 in units of sqrt(h)/a, and with jumps that `.kinks`
+    does not name.
 
     Where the equations have several solutions this is the one of largest free entropy; a
     `HardPhaseWarning` then says where message passing without prior information stops, if earlier.
@@ -90,6 +91,11 @@ def hidden_manifold_floor(nonlinearity: Any, psi_D: float, t: float) -> float:
         if "unhashable" not in str(error):
             raise
         curves = _curves(nonlinearity, t, most)
+    if not curves.error < _ALARM:
+        name = getattr(nonlinearity, "name", repr(nonlinearity))
+        message = f"the Bayes floor of {name} at t = {t:.4g} is known to {curves.error:.1g} only: it is nan"
+        warnings.warn(f"{message}; does .kinks name every jump?", QuadratureWarning, stacklevel=2)
+        return math.nan
     best, reached = fixed_points(curves, 1.0 / psi)
     if reached.overlap < best.overlap:
         message = (
@@ -109,12 +115,16 @@ class FixedPoint(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """Splines over s = log V, with their knots; `integral` is that of `explained` from s = 0."""
+    """Splines over s = log V, with their knots; `integral` is that of `explained` from s = 0.
+
+    `error` is what is known of their accuracy, relative to the floor at psi_D = infinity.
+    """
 
     s: np.ndarray
     explained: CubicSpline
     integral: PPoly
     floor: CubicSpline
+    error: float = math.nan
 
 
 def fixed_points(curves: Curves, alpha: float) -> tuple[FixedPoint, FixedPoint]:
@@ -159,11 +169,7 @@ def _curves(nonlinearity: Any, t: float, most: float) -> Curves:
     least = _least_variance(coarse, most)
     fine, error = _fine_enough(coarse, least)
     curves, tail = _tabulate(fine, least, max(error, _TAIL))
-    if not max(error, tail) < _ALARM:
-        name = getattr(nonlinearity, "name", repr(nonlinearity))
-        message = f"the Bayes floor of {name} at t = {t:.4g} is known to {max(error, tail):.1g} only"
-        warnings.warn(f"{message}; does .kinks name every jump?", QuadratureWarning, stacklevel=4)
-    return curves
+    return curves._replace(error=max(error, tail))
 
 
 def _least_variance(of: OutputChannel, most: float) -> float:

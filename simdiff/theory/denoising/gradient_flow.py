@@ -51,9 +51,11 @@ from simdiff.theory.denoising.pair_response import (
     moments,
     ridge_objective,
     signal_strength,
+    solve_nodes,
 )
 from simdiff.theory.numerics.contour import Contour, Region, contour_in
 from simdiff.theory.numerics.filters import Filter, training_filter
+from simdiff.theory.numerics.vanishing import Training, refined_train_errors, train_errors
 from simdiff.theory.protocols import takes_time
 
 INTERVALS = (128, 256, 512)
@@ -112,7 +114,7 @@ def flow_curves(
     times, step = check_times(times), check_number("trainer.step", step, least=0)
     parts = np.asarray(setting.weights)[None, :] if parts is None else np.asarray(parts)
     region = region_of(setting, float(times[-1]), step)
-    traced = TheoryInputs(*(jnp.asarray(field, dtype=jnp.float64) for field in setting))
+    traced = _traced(setting)
     for intervals in INTERVALS[_first_choice(region) :]:
         contour = contour_in(region, intervals)
         response = jax.tree.map(np.asarray, contour_response(traced, jnp.asarray(contour.nodes)))
@@ -123,9 +125,35 @@ def flow_curves(
         if not error > TOLERANCE:  # more nodes do not mend a nan
             break
     sound = bool(response.nodes.converged.all()) and _holds_spectrum(setting, contour, response.nodes)
-    test, train, score, memorization, objective = nested[0]
+    test, _, score, memorization, penalty = nested[0]
     converged = sound and error <= TOLERANCE
-    return FlowCurves(test, train, score, memorization, objective, error, converged, intervals)
+    training = Training(times, float(setting.ridge), step)
+    train = _train_errors(setting, region, contour, response.nodes, training, parts)
+    return FlowCurves(test, train, score, memorization, train + penalty, error, converged, intervals)
+
+
+def _train_errors(
+    setting: TheoryInputs,
+    region: Region,
+    contour: Contour,
+    nodes: Nodes,
+    training: Training,
+    parts: np.ndarray,
+) -> PerPart:
+    """Train errors at full relative accuracy; nan where they are lost in rounding."""
+
+    def probe(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        at = jax.tree.map(np.asarray, solve_nodes(_traced(setting), jnp.asarray(z)))
+        trace = np.where(at.converged, at.gamma, math.nan) / float(setting.psi_p)
+        return ridge_objective(setting, at) @ parts.T, trace
+
+    outer = train_errors(contour, ridge_objective(setting, nodes) @ parts.T, training)
+    pairs = math.inf if setting.i == 0 else float(setting.psi_n / setting.i)
+    return refined_train_errors(outer, probe, pairs / float(setting.psi_p), region, training)
+
+
+def _traced(setting: TheoryInputs) -> TheoryInputs:
+    return TheoryInputs(*(jnp.asarray(field, dtype=jnp.float64) for field in setting))
 
 
 def check_times(times: Any) -> PerTime:
@@ -169,7 +197,7 @@ def _errors(
     filters: Sequence[Filter],
     parts: Float[np.ndarray, "g s"],
 ) -> list[list[PerPart]]:
-    """The five errors by every rule."""
+    """By every rule: test, train, score, memorization, and what the ridge adds to the objective."""
     weights = [-made.solution * rule.contour.measure for rule, made in zip(rules, filters, strict=True)]
     spreads = _fluctuations(setting, response, rules, weights, parts)
     variance = setting.a2 * setting.eigenvalues + setting.h
@@ -181,8 +209,7 @@ def _errors(
         excess = parts @ gap + test
         train, norm = _training(setting, rule, made, parts)
         memorization = parts @ (1.0 - b) ** 2 + memorization
-        objective = train + setting.ridge * norm
-        found.append([floor[:, None] + excess, train, excess / setting.h, memorization, objective])
+        found.append([floor[:, None] + excess, train, excess / setting.h, memorization, setting.ridge * norm])
     return found
 
 
@@ -252,7 +279,8 @@ def predict(problem: Any) -> dict[str, PerTime]:
     Bayes floor is known; test_parallel and test_orthogonal where the problem lists them. The trainer
     is a `GradientFlow`, or any with `training_times` and `ridge` >= 0; with a `step` > 0 it is descent (see
     `flow_curves`), and without one whatever optimiser it is is compared with the flow. A curve whose
-    accuracy cannot be vouched for is nan, with a `ConvergenceWarning` that names it.
+    accuracy cannot be vouched for is nan, with a `ConvergenceWarning` that names it; so is a train error
+    that is lost in rounding.
 
     Raises:
         InputError: another trainer, data without `spectrum()`, a model without `psi_p` and
@@ -289,6 +317,10 @@ def _row(problem: Any, setting: TheoryInputs) -> dict[str, PerTime]:
     if floor is not None:
         values["floor"] = np.full_like(values["test"], floor)
         values["score"] = curves.score[0] + (gaussian_floor(setting) - floor) / setting.h
+    lost = np.asarray(problem.trainer.training_times)[np.isnan(values["train"])]
+    if lost.size and curves.converged:
+        message = f"the train error at {place_of(problem)}, time {lost[0]:.4g} is lost in rounding: it is nan"
+        warnings.warn(message, ConvergenceWarning, stacklevel=4)
     if not curves.converged:
         message = f"no reliable learning curve at {place_of(problem)} (error {curves.error:.1g}): it is nan"
         warnings.warn(message, ConvergenceWarning, stacklevel=4)

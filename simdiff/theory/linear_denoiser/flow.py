@@ -29,6 +29,7 @@ from simdiff.theory.linear_denoiser.fixed_point import Rows, Solution, rows_of, 
 from simdiff.theory.linear_denoiser.response import Side, memorization_excess, response, side, test_excess
 from simdiff.theory.numerics.contour import GROWTH, Contour, Region, contour_in
 from simdiff.theory.numerics.filters import training_filter
+from simdiff.theory.numerics.vanishing import Training, refined_train_errors, train_errors
 
 INTERVALS = (32, 64, 128, 256, 512)
 """Numbers of intervals on the upper half of the contour, tried in turn."""
@@ -73,11 +74,31 @@ def linear_flow(
     rows, region = rows_of(setting), _region(setting, float(times[-1]), step)
     before: LinearFlow | None = None
     for intervals in INTERVALS:
-        found = _by_rule(setting, rows, contour_in(region, intervals), times, step, parts)
+        contour = contour_in(region, intervals)
+        found = _by_rule(setting, rows, contour, times, step, parts)
         if before is not None and not _change(before, found) > TOLERANCE:  # more nodes do not mend a nan
-            return found._replace(converged=found.converged and _change(before, found) <= TOLERANCE)
+            train = _train_errors(
+                setting, rows, region, contour, Training(times, float(setting.ridge), step), parts
+            )
+            converged = found.converged and _change(before, found) <= TOLERANCE
+            return found._replace(train=train, objective=train + found.objective, converged=converged)
         before = found
     return found._replace(converged=False)
+
+
+def _train_errors(
+    setting: TheoryInputs, rows: Rows, region: Region, contour: Contour, training: Training, parts: np.ndarray
+) -> PerPart:
+    """Train errors at full relative accuracy; nan where they are lost in rounding."""
+
+    def probe(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        solution = solve(rows, -z)
+        trace = np.where(solution.converged, solution.inverse @ rows.weights[0], math.nan)
+        return _ridge_objective(setting, solution, side(rows, solution)) @ parts.T, trace
+
+    pairs = math.inf if setting.i == 0 else float(setting.psi_n / setting.i)
+    outer = train_errors(contour, probe(contour.nodes)[0], training)
+    return refined_train_errors(outer, probe, pairs, region, training)
 
 
 def _change(before: LinearFlow, after: LinearFlow) -> float:
@@ -88,7 +109,7 @@ def _change(before: LinearFlow, after: LinearFlow) -> float:
 def _by_rule(
     setting: TheoryInputs, rows: Rows, contour: Contour, times: PerTime, step: float, parts: np.ndarray
 ) -> LinearFlow:
-    """All errors by one rule."""
+    """All errors by one rule; for `objective` what the ridge adds to the train error."""
     z, ridge, h = contour.nodes, float(setting.ridge), float(setting.h)
     solution = solve(rows, -z)
     scalars = side(rows, solution)
@@ -107,7 +128,7 @@ def _by_rule(
         train=train,
         score=excess / h,
         memorization=parts @ (1.0 - b) ** 2 + spread_again,
-        objective=train + ridge * norm,
+        objective=ridge * norm,
         converged=bool(solution.converged.all()) and _holds_spectrum(setting, rows, contour, solution),
     )
 

@@ -201,6 +201,9 @@ def _row(problem: Any, setting: TheoryInputs, found: _Errors) -> dict[str, Any]:
     if floor is not None:
         values["floor"] = floor + 0.0 * found.test
         values["score"] = found.score + (gaussian_floor(setting) - floor) / float(setting.h)
+    if found.converged and np.isnan(found.train).any():
+        message = f"a train error at {_place(problem)} is lost in rounding: it is nan"
+        warnings.warn(message, ConvergenceWarning, stacklevel=4)
     if not found.converged:
         message = f"no reliable limit at {_place(problem)}: it is nan"
         warnings.warn(message, ConvergenceWarning, stacklevel=4)

@@ -33,6 +33,9 @@ from simdiff.theory.numerics.resolved_panels import deviations, resolving_ends, 
 _REACH = 9.0
 """Integrals run over |y|, |z| < 9: outside lies 2e-19 of the mass."""
 
+WIDE = 1.0
+"""Signal variance from which on an activation's own closed form is asked, where it has one."""
+
 _ACCURACY = 1e-9
 _ALARM = 1e-6
 _UNSEEN = 1e-3
@@ -51,6 +54,9 @@ class Constants(NamedTuple):
     s2: float
 
 
+_UNKNOWN = Constants(math.nan, math.nan, math.nan, math.nan)
+
+
 class QuadratureWarning(UserWarning):
     """The constants of an activation could not be computed to the accuracy aimed at."""
 
@@ -60,7 +66,8 @@ def constants(activation: Any, c: float, h: float) -> Constants:
 
     Args:
         activation: has `.fn`, elementwise on float64 arrays, and may have `.kinks`, the places where
-            fn or its derivative jumps. Results are cached by activation, c and h.
+            fn or its derivative jumps, and `.wide_constants`, a function of (c, h) that gives all four
+            for c >= 1 in closed form. Results are cached by activation, c and h.
         c: covariance of two noise draws of one sample, >= 0.
         h: 1 - e^{-2t}, > 0.
 
@@ -75,38 +82,44 @@ def constants(activation: Any, c: float, h: float) -> Constants:
         raise InputError("model.activation", activation, "an object with a callable .fn")
     c, h = check_number("c", c, least=0), check_number("h", h, above=0)
     try:
-        return _cached(activation, c, h)
+        result, reason = _cached(activation, c, h)
     except TypeError as error:
         if "unhashable" not in str(error):
             raise
-        return _refined(activation, c, h)
+        result, reason = _known(activation, c, h)
+    if reason:
+        name = getattr(activation, "name", repr(activation))
+        message = f"constants of {name} at c = {c:.4g}, h = {h:.4g} {reason}"
+        warnings.warn(f"{message}; does .kinks name every jump?", QuadratureWarning, stacklevel=3)
+    return result
 
 
 @functools.lru_cache(maxsize=4096)
-def _cached(activation: Any, c: float, h: float) -> Constants:
+def _cached(activation: Any, c: float, h: float) -> tuple[Constants, str]:
+    return _known(activation, c, h)
+
+
+def _known(activation: Any, c: float, h: float) -> tuple[Constants, str]:
+    """The constants, and why they are nan where they are."""
+    closed = getattr(activation, "wide_constants", None)
+    if closed is not None and c >= WIDE:
+        return Constants(*closed(c, h)), ""
     return _refined(activation, c, h)
 
 
-def _refined(activation: Any, c: float, h: float) -> Constants:
+def _refined(activation: Any, c: float, h: float) -> tuple[Constants, str]:
     """Shrink the panels until two results agree; the second is far better than their difference."""
     kinks = tuple(float(k) for k in getattr(activation, "kinks", ()))
     ends = _resolve(activation.fn, kinks, c + h)
     if ends is None:
-        return _unknown(activation, c, h, "cannot be computed: it varies too often or jumps")
+        return _UNKNOWN, "cannot be computed: it varies too often or jumps"
     result = _evaluate(activation.fn, kinks, ends, c, h, _REFINEMENTS[0])
     for refine in _REFINEMENTS[1:]:
         coarse, result = result, _evaluate(activation.fn, kinks, ends, c, h, refine)
         error = _distance(coarse, result, c, h)
         if error < _ACCURACY:
-            return result
-    return result if error < _ALARM else _unknown(activation, c, h, f"are known to {error:.1g} only")
-
-
-def _unknown(activation: Any, c: float, h: float, reason: str) -> Constants:
-    name = getattr(activation, "name", repr(activation))
-    message = f"constants of {name} at c = {c:.4g}, h = {h:.4g} {reason}"
-    warnings.warn(f"{message}; does .kinks name every jump?", QuadratureWarning, stacklevel=5)
-    return Constants(math.nan, math.nan, math.nan, math.nan)
+            return result, ""
+    return (result, "") if error < _ALARM else (_UNKNOWN, f"are known to {error:.1g} only")
 
 
 def _resolve(fn: Callable, kinks: tuple[float, ...], tau: float) -> np.ndarray | None:

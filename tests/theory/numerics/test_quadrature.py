@@ -9,9 +9,10 @@ import types
 import mpmath
 import numpy as np
 import pytest
-from theory_points import ERF, IDENTITY, RELU, TANH, Rho
+from theory_points import ERF, IDENTITY, RELU, SIN, TANH, Rho
 
 from simdiff import InputError
+from simdiff.functions import activation
 from simdiff.theory.numerics.quadrature import QuadratureWarning, constants
 
 TIMES = [1e-3, 1e-2, 0.1, 1.0, 3.0]
@@ -88,9 +89,27 @@ def test_a_transition_taken_for_a_jump_would_fail_the_comparison():
     assert abs(sign.s2 / erf_exact(1e6, 0.18)[2] - 1.0) > 1e-2
 
 
-def test_too_many_oscillations_give_nan_with_a_reason():
-    with pytest.warns(QuadratureWarning, match="varies too often"):
-        assert np.isnan(constants(Rho("sin", np.sin), 1e8, 0.18)).all()
+def test_too_many_oscillations_give_nan_with_a_reason_every_time():
+    for _ in range(2):
+        with pytest.warns(QuadratureWarning, match="varies too often"):
+            assert np.isnan(constants(Rho("sin", np.sin), 1e8, 0.18)).all()
+
+
+@pytest.mark.parametrize("h", [2e-5, 0.18, 1.0])
+@pytest.mark.parametrize("c", [1.0, 7.0, 1e4, 1e12])
+def test_the_sine_of_simdiff_has_closed_constants_where_it_varies_too_often(c, h):
+    with mpmath.workdps(60):
+        shrink = mpmath.exp(-mpmath.mpf(c) - mpmath.mpf(h))
+        shared = shrink * (mpmath.sinh(c) - c)
+        own = shrink * (mpmath.sinh(mpmath.mpf(c) + h) - mpmath.sinh(c) - h)
+        exact = [0.0, float(mpmath.sqrt(shrink)), float(shared), float(own)]
+    np.testing.assert_allclose(constants(activation("sin"), c, h), exact, rtol=1e-13, atol=1e-300)
+
+
+def test_the_closed_form_takes_over_where_quadrature_still_agrees():
+    np.testing.assert_allclose(
+        constants(activation("sin"), 1.5, 0.3), constants(SIN, 1.5, 0.3), rtol=1e-9, atol=1e-15
+    )
 
 
 @pytest.mark.parametrize("t", TIMES)
