@@ -57,17 +57,32 @@ def _number(value: Any) -> float:
         return math.nan
 
 
-def check_integer(field: str, value: Any, *, least: int) -> int:
-    """`value` as an int of at least `least`, or `InputError`."""
+def check_array(field: str, value: Any, allowed: str) -> Any:
+    """`value` as an array of finite float64, or `InputError`."""
+    import numpy as np  # late: errors are imported by commands that compute nothing
+
+    try:
+        array = np.asarray(value)
+        array = array.astype(np.float64) if array.dtype.kind in "iuf" else None
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        array = None
+    if array is None or not np.isfinite(array).all():
+        raise InputError(field, value, f"{allowed}, finite numbers")
+    return array
+
+
+def check_integer(field: str, value: Any, *, least: int, most: int | None = None) -> int:
+    """`value` as an int from `least` to `most`, or `InputError`."""
     number = _number(value)
-    if not math.isfinite(number) or number != int(number) or number < least:
-        raise InputError(field, value, f"an integer >= {least}")
+    whole = math.isfinite(number) and number == int(number)
+    if not whole or number < least or (most is not None and number > most):
+        raise InputError(field, value, f"an integer >= {least}" + (f" and <= {most}" if most else ""))
     return int(value)
 
 
 def check_choice(field: str, value: Any, choices: Collection[str], extra: str = "") -> str:
     """`value` if it is one of `choices`, or `InputError` that suggests the nearest one."""
-    if value in choices:
+    if isinstance(value, str) and value in choices:
         return str(value)
     near = difflib.get_close_matches(str(value), list(choices), n=1)
     hint = f"did you mean {near[0]!r}?" if near else ""

@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from simdiff.errors import InputError
+from simdiff.errors import InputError, check_integer, check_number, check_type
 from simdiff.identity.fingerprint import fingerprints
 
 Inputs = Any
@@ -74,6 +74,13 @@ class Metric:
     label: str = ""
     scale: float = 0.0
     power: int = 1
+
+    def __post_init__(self) -> None:
+        for field in ("name", "meaning", "label"):
+            check_type(f"metric.{field}", getattr(self, field), str)
+        check_type("metric.compare", self.compare, bool)
+        object.__setattr__(self, "scale", check_number("metric.scale", self.scale, least=0))
+        object.__setattr__(self, "power", check_integer("metric.power", self.power, least=1, most=2))
 
     def rounding(self, eps: float) -> float:
         """Absolute error that arithmetic of relative accuracy `eps` may leave in the metric."""

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from simdiff.analysis.distances import Distance, wasserstein
+from simdiff.engine.keys import check_seed
 from simdiff.errors import InputError, check_choice, check_integer, check_number, check_type
 from simdiff.parts.jax_settings import with_pinned_settings
 from simdiff.problems import EnsembleSampling
@@ -99,6 +100,7 @@ def learned_density(
     P = check_integer("P", problem.P if P is None else P, least=1)
     models = check_integer("models", models, least=2)
     problem = dataclasses.replace(problem, samples=check_integer("samples", samples, least=1))
+    seed = check_seed(seed)
     name = check_choice("theory", problem.default_theory if theory is None else theory, tuple(ORDERS))
     edges = _edges(problem, bins, window)
     law = effective_dynamics.law_of(problem.at_size(P), ORDERS[name])

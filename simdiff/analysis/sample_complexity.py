@@ -103,12 +103,11 @@ def check_arguments(
     """Check what `sample_complexity` takes: (the metric's curve, the threshold, the ridge or None)."""
     curve = make_curve(problem, metric, theory)
     level = check_number("threshold", threshold, above=0)
-    if ridge == "best":
-        return curve, level, None
-    value = problem.trainer.ridge if ridge == "given" else ridge
-    if isinstance(value, str):
+    if not isinstance(ridge, str):
+        return curve, level, check_number("ridge", ridge, above=0)
+    if ridge not in ("best", "given"):
         raise InputError("ridge", ridge, '"best", "given" or a number > 0')
-    return curve, level, check_number("ridge", value, above=0)
+    return curve, level, None if ridge == "best" else check_number("ridge", problem.trainer.ridge, above=0)
 
 
 def _check_range(span: Any) -> tuple[float, float]:

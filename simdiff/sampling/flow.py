@@ -15,11 +15,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from simdiff.engine.random_numbers import normal_rows
+from simdiff.errors import check_integer, check_type
 from simdiff.sampling.diffusions import Diffusion, Level
 
 BLOCK = 16384
 """Rows of samples that are integrated together: enough to make starting a step cheap, and still in cache."""
 
+_MOST_STEPS = 10**7
 
 Coordinates = tuple[Array, ...]
 """D coordinates of n samples, (n,) each."""
@@ -34,7 +36,13 @@ class FlowSteps(NamedTuple):
 
 
 def flow_steps(schedule: Diffusion, steps: int) -> FlowSteps:
-    """`steps` steps, equal along the schedule's grid of times."""
+    """`steps` steps, equal along the schedule's grid of times.
+
+    Raises:
+        InputError: a schedule that is no `Diffusion`, or steps that are no integer from 1 to 10^7.
+    """
+    check_type("schedule", schedule, Diffusion)
+    steps = check_integer("steps", steps, least=1, most=_MOST_STEPS)
     times = schedule.time(jnp.linspace(1.0, 0.0, steps + 1, dtype=jnp.float64))
     t = times[:-1]
     return FlowSteps(t, t - times[1:], schedule.level(t))

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from simdiff.engine.random_numbers import normal_rows
+from simdiff.errors import InputError, check_integer, check_number, check_type
 from simdiff.parts.jax_settings import with_pinned_settings
 from simdiff.sampling.flow import FlowSteps
 from simdiff.sampling.proxy import Posterior, posterior
@@ -34,9 +35,21 @@ def naive_samples(
         points: a `PointMasses`.
         steps: of `flow_steps`.
         kappa: noise strength, >= 0.
-        key: random key.
-        samples: how many.
+        key: a key of `jax.random.key`.
+        samples: how many, at least 1.
+
+    Raises:
+        InputError: another argument.
     """
+    if not callable(getattr(points, "arrays", None)):
+        raise InputError("points", points, "a PointMasses")
+    check_type("steps", steps, FlowSteps, "flow_steps(schedule, number) makes them")
+    kappa = check_number("kappa", kappa, least=0)
+    samples = check_integer("samples", samples, least=1)
+    if not (
+        hasattr(key, "dtype") and jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0
+    ):
+        raise InputError("key", key, "one key, as jax.random.key(0) makes it")
     return noisy_flow(points, steps, kappa, key, samples, drawn_point)
 
 

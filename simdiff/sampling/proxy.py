@@ -21,7 +21,7 @@ import numpy as np
 from jax import nn
 from jaxtyping import Array, Float
 
-from simdiff.errors import InputError
+from simdiff.errors import InputError, check_array
 
 
 class Posterior(NamedTuple):
@@ -63,13 +63,24 @@ def proxy_score(points: Any, x: Any, alpha: Any, sig2: Any) -> ProxyScore:
         InputError: fewer than two points, x of another dimension, or sig2 that is not positive.
     """
     places, weights = _points(points)
-    x = jnp.asarray(x, jnp.float64)
+    allowed = f"an array (..., {places.shape[1]}), the dimension of the points"
+    x = check_array("x", x, allowed)
     if x.ndim == 0 or x.shape[-1] != places.shape[1]:
-        raise InputError("x", x.shape, f"an array (..., {places.shape[1]}), the dimension of the points")
-    if not np.all(np.asarray(sig2) > 0):
+        raise InputError("x", x.shape, allowed)
+    alpha, sig2 = (_level(name, value, x.shape[:-1]) for name, value in (("alpha", alpha), ("sig2", sig2)))
+    if not (sig2 > 0).all():
         raise InputError("sig2", sig2, "numbers > 0")
-    alpha, sig2 = jnp.asarray(alpha, jnp.float64), jnp.asarray(sig2, jnp.float64)
-    return proxy_moments(jnp.asarray(places), jnp.asarray(weights), x, alpha, sig2)
+    return proxy_moments(*map(jnp.asarray, (places, weights, x, alpha, sig2)))
+
+
+def _level(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    allowed = f"a number, or an array that broadcasts against {shape}, x without its last axis"
+    level = check_array(name, value, allowed)
+    try:
+        np.broadcast_shapes(level.shape, shape)
+    except ValueError:
+        raise InputError(name, level.shape, allowed) from None
+    return level
 
 
 def proxy_moments(
@@ -106,7 +117,7 @@ def _points(points: Any) -> tuple[np.ndarray, np.ndarray]:
     """Points (M, D) and weights with sum 1."""
     if hasattr(points, "arrays"):
         return points.arrays()
-    places = np.asarray(points, np.float64)
+    places = check_array("points", points, "an (M, D) array of two or more points, or PointMasses")
     places = places[:, None] if places.ndim == 1 else places
     if places.ndim != 2 or len(places) < 2:
         raise InputError("points", np.shape(points), "an (M, D) array of two or more points, or PointMasses")

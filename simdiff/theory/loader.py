@@ -49,6 +49,8 @@ def load(theory: str | Theory | None, problem: Any) -> Theory:
             raise InputError("theory", None, "a name, an import path or a callable", f"{kind} has no default")
     if callable(theory):
         return theory
+    if not isinstance(theory, str):
+        raise InputError("theory", theory, "a name, an import path or a callable")
     if not is_path(theory):
         return _registered(theory)
     found = load_object("theory", theory)
