@@ -138,6 +138,8 @@ def main() -> None:
     folder = Path.cwd()
     prepare(folder)
     engine.run_trials = engine.prepare = _never  # type: ignore[assignment]
+    if "planted" in sys.argv:
+        cli._dispatch = lambda words: {}[tuple(words)]  # type: ignore[attr-defined]
     cases = [case(number) for number in range(*map(int, sys.argv[1:3]))]
     if STORED.exists():
         cases += [Case(*entry) for entry in json.loads(STORED.read_text(encoding="utf-8"))]
