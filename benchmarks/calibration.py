@@ -3,8 +3,9 @@
     python benchmarks/calibration.py [seeds]       # default 200
 
 Each seed is a whole validation at the default precision (0.005) and alpha (0.05), at four sizes, by the
-default rule: pilot, sequential trials, extrapolation, a rival for rejections, Holm over the five metrics. The same trials are then judged against the theory and against the
-theory scaled by 1.01. Stored: results/calibration.csv (a row a seed) and results/calibration.json.
+default rule: pilot, sequential trials, extrapolation, a rival for rejections, Holm over the five metrics.
+The same trials are then judged against the theory and against the theory scaled by 1.01. Stored:
+results/calibration.csv (one row per seed) and results/calibration.json.
 """
 
 from __future__ import annotations

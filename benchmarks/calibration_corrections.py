@@ -6,8 +6,8 @@ Noise normal, Student-3 or log-normal (skewness 1.75), of standard deviation 1% 
 corrections of 2% at d = 100, as 1/d, d^(-2/3) or log d / d, their sign alternating with the seed. Each seed
 is a whole validation at the default sizes, precision and alpha, with sequential trials; the same trials are
 then judged against the theory times 1.01 and times 0.99. Once with the default (supposed) corrections, once
-with the right ones stated beside a second one. Where the supposed ones are most wrong, d^(-2/3), there are five
-times as many seeds, since what is counted is rare. Stored: results/calibration_corrections.csv and .json.
+with the right ones stated beside a second one. Where the supposed ones are most wrong, d^(-2/3), there are
+five times as many seeds, since what is counted is rare. Stored: results/calibration_corrections.csv, .json.
 """
 
 from __future__ import annotations

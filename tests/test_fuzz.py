@@ -1,7 +1,7 @@
 """Odd arguments and odd command lines end in one line that names them, or in a right result.
 
-A small part of `benchmarks/fuzz.py`, and every input that failed once (`tests/fuzz/failed_once*.json`). Both run
-in a process of their own, where types are not checked by beartype as they are under pytest.
+A small part of `benchmarks/fuzz.py`, and every input that failed once (`tests/fuzz/failed_once*.json`).
+Both run in a process of their own, where types are not checked by beartype as they are under pytest.
 """
 
 import json
