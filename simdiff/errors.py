@@ -63,12 +63,11 @@ def check_array(field: str, value: Any, allowed: str) -> Any:
 
     try:
         array = np.asarray(value)
-        array = array.astype(np.float64) if array.dtype.kind in "iuf" else None
     except (TypeError, ValueError, OverflowError, RuntimeError):
-        array = None
-    if array is None or not np.isfinite(array).all():
+        array = np.array(None)
+    if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
         raise InputError(field, value, f"{allowed}, finite numbers")
-    return array
+    return array.astype(np.float64)
 
 
 def check_integer(field: str, value: Any, *, least: int, most: int | None = None) -> int:

@@ -145,9 +145,9 @@ def _train_errors(
     def probe(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         at = jax.tree.map(np.asarray, solve_nodes(_traced(setting), jnp.asarray(z)))
         trace = np.where(at.converged, at.gamma, math.nan) / float(setting.psi_p)
-        return ridge_objective(setting, at) @ parts.T, trace
+        return np.asarray(ridge_objective(setting, at)) @ parts.T, trace
 
-    outer = train_errors(contour, ridge_objective(setting, nodes) @ parts.T, training)
+    outer = train_errors(contour, np.asarray(ridge_objective(setting, nodes)) @ parts.T, training)
     pairs = math.inf if setting.i == 0 else float(setting.psi_n / setting.i)
     return refined_train_errors(outer, probe, pairs / float(setting.psi_p), region, training)
 
