@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from simdiff.errors import InputError, check_integer
 from simdiff.parts.jax_settings import with_pinned_settings
-from simdiff.problem import Metric, Problem, flatten
+from simdiff.problem import MOST_TRIALS, Metric, Problem, flatten
 from simdiff.theory import evaluate, load
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def simulate(
     d = (200 if only is None else only) if d is None else check_integer("d", d, least=1)
     if only is not None and d != only:
         raise InputError("d", d, f"{only}", "the data have this one size")
-    count = check_integer("trials", trials, least=1)
+    count = check_integer("trials", trials, least=1, most=MOST_TRIALS)
     engine.check_memory(problem, d, field="d")
     frames = engine.run_trials(problem, d, engine.check_seed(seed), range(count), dtype)
     return pd.concat(frames).sort_values("trial", kind="stable", ignore_index=True)

@@ -30,6 +30,9 @@ from simdiff.identity.fingerprint import fingerprints
 Inputs = Any
 """A pytree of arrays: what may differ between problems that share one compiled program."""
 
+MOST_TRIALS = 2**32
+"""The index of a trial is a word of 32 bits of its key."""
+
 SHARED_AXIS = "shares"
 """The mesh axis of devices that share one trial: see `Problem.shares_rows` and `Problem.split_memory`."""
 

@@ -12,6 +12,7 @@ import pandas as pd
 from simdiff import engine
 from simdiff.errors import InputError, check_integer, check_number, check_type
 from simdiff.parts.jax_settings import with_pinned_settings
+from simdiff.problem import MOST_TRIALS
 from simdiff.problems import LinearSampling
 from simdiff.problems.linear_chain.kernel import SamplingKernel
 
@@ -42,7 +43,7 @@ def regularisation_path(
     engine.check_memory(problem, d)
     kernel, inputs = problem.kernel(d)
     values = jax.tree.map(jnp.asarray, inputs | {"ridges": np.asarray(checked)})
-    numbers = range(check_integer("trials", trials, least=1))
+    numbers = range(check_integer("trials", trials, least=1, most=MOST_TRIALS))
     run = jax.jit(SamplingKernel.along, static_argnums=0)
     keys = engine.trial_keys(problem, d, engine.check_seed(seed), numbers)
     found = [_rows(run(kernel, key, values), checked, problem.times) for key in keys]

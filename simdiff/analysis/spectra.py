@@ -15,6 +15,7 @@ import numpy as np
 from simdiff import engine
 from simdiff.errors import check_integer, check_type
 from simdiff.parts.jax_settings import with_pinned_settings
+from simdiff.problem import MOST_TRIALS
 from simdiff.problems import DenoisingScoreMatching
 from simdiff.problems.denoising.spectrum_kernel import SpectrumKernel
 from simdiff.theory.denoising.spectral_density import Spectrum, spectrum
@@ -52,7 +53,7 @@ def feature_eigenvalues(
     trial, inputs = problem.trial_program(d, "float64")
     values = jax.tree.map(jnp.asarray, inputs)
     keys = engine.trial_keys(
-        problem, d, engine.check_seed(seed), range(check_integer("trials", trials, least=1))
+        problem, d, engine.check_seed(seed), range(check_integer("trials", trials, least=1, most=MOST_TRIALS))
     )
     run = jax.jit(SpectrumKernel(trial))
     found = np.stack([np.asarray(run(key, values)["eigenvalues"]) for key in keys])
