@@ -299,6 +299,8 @@ def _decide(j: Judgement, p_adjusted: float, surviving: float, rule: Rule) -> tu
     if j.hypothesis.approximate:
         return APPROXIMATION, f"{_relative(j.fit.limit, j)} from the theory of another model"
     assumed = f"; {in_words(j.fit.corrections)}: {_goodness(j.fit)}" if rule.extrapolate else ""
+    if j.hypothesis.rounding > NEGLIGIBLE * rule.precision * abs(j.hypothesis.reference):
+        assumed += f"; differences below {j.hypothesis.rounding:.1e} are rounding"
     if p_adjusted < rule.alpha:
         return _rejected(j, surviving, rule, assumed)
     width = f"{CONFIDENCE:.0%} half width {_relative(j.half_width, j, sign='')}"

@@ -1,6 +1,15 @@
-"""The metrics of denoising score matching that its kernels and evaluators give; all are per dimension."""
+"""The metrics of denoising score matching that its kernels and evaluators give; all are per dimension.
+
+Trials sum errors up from terms of the size of the targets, 1: what is smaller than 8 eps is rounding.
+Measured at d = 40 against float64 with the same random numbers: float32 and mixed trials are off by up to
+8 eps, and by 1e-6 of values above 1. A score error is such a sum over h. With fewer pairs than features
+exact training sums squares of residuals, which round at eps each.
+"""
 
 from __future__ import annotations
+
+import dataclasses
+import math
 
 from simdiff.data import DataLaw
 from simdiff.problem import Metric
@@ -31,3 +40,13 @@ def of_data(data: DataLaw) -> tuple[Metric, ...]:
     floor = (FLOOR,) if data.random_frame and data.knows_score else ()
     parts = (PARALLEL, ORTHOGONAL) if data.has_flat_directions else ()
     return (TEST, TRAIN, *score, MEMORIZATION, OBJECTIVE, *floor, *parts, *data.diagnostics)
+
+
+def with_rounding(metrics: tuple[Metric, ...], t: float, residuals: bool) -> tuple[Metric, ...]:
+    """The same at time t; `residuals` where train errors are sums of squared residuals of exact training."""
+    scales = dict.fromkeys((TEST, TRAIN, MEMORIZATION, OBJECTIVE, PARALLEL, ORTHOGONAL), 1.0)
+    scales[SCORE] = -1.0 / math.expm1(-2.0 * t)
+    powers = dict.fromkeys((TRAIN, OBJECTIVE), 2) if residuals else {}
+    return tuple(
+        dataclasses.replace(m, scale=scales.get(m, m.scale), power=powers.get(m, m.power)) for m in metrics
+    )

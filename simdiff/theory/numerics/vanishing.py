@@ -5,9 +5,9 @@
 around the non-zero eigenvalues of U. Where the contour goes around zero, as it may always do, psi is of
 order 1 on its left. With fewer training pairs than features the train error dies away like e^{-2 tau x},
 x the smallest eigenvalue plus the ridge, and is then lost in rounding as a sum of terms that cancel.
-But then nothing is at zero, and the contour may pass between zero and the spectrum, at a distance of
-1 / tau from the first eigenvalue: there no term is much larger than the sum. That eigenvalue is where
-contours moved right cease to hold them all; how many a contour holds is an integral, too.
+But then nothing is at zero, and the contour may pass between zero and the spectrum, so near to the first
+eigenvalue that no term is much larger than the sum before e^{-2 tau x} is zero in float64. That eigenvalue is
+where contours moved right cease to hold them all; how many a contour holds is an integral, too.
 """
 
 from __future__ import annotations
@@ -28,11 +28,9 @@ ENOUGH, ALARM = 1e-7, 1e-6
 ROUNDING = 1e-15
 """Relative error of a term."""
 
-GONE = 400.0
-"""Beyond this tau x what is left without a ridge is zero in float64."""
-
 FINE = 0.01
-"""Relative accuracy of the smallest eigenvalue."""
+"""Relative accuracy of the smallest eigenvalue, and distance of contours from it. Terms exceed the sum by
+e^{2 FINE tau x}, 3,000 where the sum is e^{-800}."""
 
 HELD = 1e-7
 """Share of the eigenvalues that a contour may seem to lose."""
@@ -93,31 +91,29 @@ def refined_train_errors(
         region: where the contour around zero runs.
         training: to which times.
     """
-    value, error = outer
-    if held < 1.0 and (error > ENOUGH).any():
-        inner = _in_gap(probe, held, region, training)
-        better = inner.error < error
-        value, error = np.where(better, inner.value, value), np.where(better, inner.error, error)
-    return np.where(error < ALARM, value, math.nan)
+    best = outer
+    for intervals in INTERVALS[1:]:
+        if (best.error > ENOUGH).any():
+            contour = contour_in(region, intervals)
+            best = _better(best, train_errors(contour, probe(contour.nodes)[0], training))
+    if held < 1.0 and (best.error > ENOUGH).any():
+        best = _better(best, _in_gap(probe, held, region, training))
+    return np.where(best.error < ALARM, best.value, math.nan)
+
+
+def _better(old: Estimate, new: Estimate) -> Estimate:
+    take = new.error < old.error
+    return Estimate(np.where(take, new.value, old.value), np.where(take, new.error, old.error))
 
 
 def _in_gap(probe: Probe, held: float, region: Region, training: Training) -> Estimate:
-    """Every time by a contour of its own, whose distance from the spectrum is 1 / tau."""
-    unknown = np.full((probe(np.ones(1, complex))[0].shape[1], 1), math.nan)
+    """By a contour that begins a hundredth before the first eigenvalue: near enough for all times."""
     first = _first_eigenvalue(probe, held, region, training)
-    found = []
-    for k, time in enumerate(training.times):
-        shift = GROWTH / min(float(time), GONE / first) if first > 0.0 else math.inf
-        known = shift < first
-        once = training._replace(times=training.times[k : k + 1])
-        moved = _moved(region, first - shift, shift, once) if known else region
-        found.append(_by_moved(probe, held, moved, once) if known else Estimate(unknown, unknown + math.inf))
-    return Estimate(*(np.hstack(part) for part in zip(*found, strict=True)))
-
-
-def _by_moved(probe: Probe, held: float, region: Region, training: Training) -> Estimate:
+    if first == 0.0:
+        unknown = np.full((probe(np.ones(1, complex))[0].shape[1], training.times.size), math.inf)
+        return Estimate(unknown, unknown)
     for intervals in INTERVALS:
-        contour = contour_in(region, intervals)
+        contour = contour_in(_moved(region, first, training), intervals)
         loss, trace = probe(contour.nodes)
         found = train_errors(contour, loss, training)
         if not (found.error > ENOUGH).any():
@@ -131,7 +127,7 @@ def _first_eigenvalue(probe: Probe, held: float, region: Region, training: Train
     low, high = GROWTH / float(training.times[-1]), region.high - region.offset
 
     def clear(place: float) -> bool:
-        moved = _moved(region, place, FINE * place, training)
+        moved = _moved(region, place, training)
         first, last = moved.segment()
         contour = contour_in(moved, next((k for k in INTERVALS if k >= 6.0 * (last - first)), INTERVALS[-1]))
         return _holds(contour, probe(contour.nodes)[1], held)
@@ -144,8 +140,9 @@ def _first_eigenvalue(probe: Probe, held: float, region: Region, training: Train
     return low
 
 
-def _moved(region: Region, place: float, shift: float, training: Training) -> Region:
-    """The region moved right: it begins at z = place, where the spectrum begins to be `shift` away."""
+def _moved(region: Region, place: float, training: Training) -> Region:
+    """The region moved right: it begins at z = place, from where the spectrum is FINE of that away."""
+    shift = FINE * place
     high, end = region.high - region.offset, region.reach - region.offset
     if training.step > 0.0:
         mirror = 2.0 / training.step - 2.0 * training.ridge - place  # as small a factor as on the left

