@@ -125,7 +125,7 @@ def flow_curves(
         if not error > TOLERANCE:  # more nodes do not mend a nan
             break
     sound = bool(response.nodes.converged.all()) and _holds_spectrum(setting, contour, response.nodes)
-    test, _, score, memorization, penalty = nested[0]
+    test, score, memorization, penalty = nested[0]
     converged = sound and error <= TOLERANCE
     training = Training(times, float(setting.ridge), step)
     train = _train_errors(setting, region, contour, response.nodes, training, parts)
@@ -197,7 +197,7 @@ def _errors(
     filters: Sequence[Filter],
     parts: Float[np.ndarray, "g s"],
 ) -> list[list[PerPart]]:
-    """By every rule: test, train, score, memorization, and what the ridge adds to the objective."""
+    """By every rule: test, score, memorization, and the ridge's part of the objective."""
     weights = [-made.solution * rule.contour.measure for rule, made in zip(rules, filters, strict=True)]
     spreads = _fluctuations(setting, response, rules, weights, parts)
     variance = setting.a2 * setting.eigenvalues + setting.h
@@ -207,19 +207,18 @@ def _errors(
         b = 2.0 * np.real(weight @ mean_output(setting, rule.nodes)).T
         gap = (b - (setting.h / variance)[:, None]) ** 2 * (variance / setting.h)[:, None]
         excess = parts @ gap + test
-        train, norm = _training(setting, rule, made, parts)
         memorization = parts @ (1.0 - b) ** 2 + memorization
-        found.append([floor[:, None] + excess, train, excess / setting.h, memorization, setting.ridge * norm])
+        penalty = setting.ridge * _squared_norm(setting, rule, made, parts)
+        found.append([floor[:, None] + excess, excess / setting.h, memorization, penalty])
     return found
 
 
-def _training(
+def _squared_norm(
     setting: TheoryInputs, rule: _Rule, made: Filter, parts: Float[np.ndarray, "g s"]
-) -> tuple[PerPart, PerPart]:
-    """Train error and |B|^2 / d."""
-    (z, measure), loss = rule.contour, ridge_objective(setting, rule.nodes) @ parts.T
-    train, norm = made.residual**2 * measure / z, made.solution**2 * measure
-    return 2.0 * np.real(train @ loss).T, 2.0 * np.real(norm @ loss).T
+) -> PerPart:
+    """|B|^2 / d."""
+    loss = ridge_objective(setting, rule.nodes) @ parts.T
+    return 2.0 * np.real((made.solution**2 * rule.contour.measure) @ loss).T
 
 
 def _fluctuations(

@@ -56,4 +56,6 @@ def test_a_comparison_below_rounding_says_so():
     assert rows[1.1]["verdict"]["objective"] == DISAGREE
     for name in ("test", "score", "memorization"):
         assert rows[1.0]["verdict"][name] == rows[1.1]["verdict"][name] == BELOW_ROUNDING
-        assert re.fullmatch(r"[23]\.\de-07, while the arithmetic rounds at 9\.5e-07", rows[1.0]["reason"][name])
+        assert re.fullmatch(
+            r"[23]\.\de-07, while the arithmetic rounds at 9\.5e-07", rows[1.0]["reason"][name]
+        )

@@ -111,7 +111,7 @@ def test_what_nobody_knows_is_nan():
     lost = Estimate(np.array([[-1e-18]]), np.array([[1.0]]))
 
     def blind(z):
-        return np.ones((z.size, 1), complex), np.zeros(z.size, complex)
+        return np.full((z.size, 1), complex(math.nan)), np.zeros(z.size, complex)
 
     assert np.isnan(refined_train_errors(lost, blind, 0.5, region, training)).all()
     assert np.isnan(refined_train_errors(lost, blind, 2.0, region, training)).all()
