@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from simdiff.api import TheorySpec, check_problem, make_study
-from simdiff.errors import InputError
+from simdiff.errors import InputError, check_type
 from simdiff.parts import registry
 from simdiff.parts.jax_settings import settings_text
 from simdiff.parts.vary import vary
@@ -161,6 +161,8 @@ def _made(
 ) -> Run:
     """Check everything, then run, then write."""
     check_problem(problem)
+    if out is not None:
+        check_type("out", out, (str, os.PathLike))
     names = [theory_name(one, problem) for one in listed(theory)]
     check_names(names)
     problems = points_of(problem, axes)

@@ -27,6 +27,9 @@ from simdiff.errors import InputError
 from simdiff.parts import registry
 from simdiff.problem import describe
 
+_LEFT_OUT = {"progress", "out"}
+"""Folders are written to by commands, see `fuzz_commands`."""
+
 STORED = Path(__file__).with_name("failed_once.json")
 
 
@@ -143,7 +146,7 @@ class Fuzz:
         rng = random.Random(number)
         target = rng.choice(sorted(self.targets))
         function, valid = self.targets[target]
-        names = sorted(set(valid) | set(inspect.signature(function).parameters) - {"progress"})
+        names = sorted(set(valid) | set(inspect.signature(function).parameters) - _LEFT_OUT)
         chosen = rng.sample(names, min(len(names), rng.choice([1, 1, 1, 2, 3])))
         return Case(target, {name: odd_value(rng) for name in chosen})
 

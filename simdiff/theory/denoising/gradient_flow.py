@@ -55,7 +55,7 @@ from simdiff.theory.denoising.pair_response import (
 )
 from simdiff.theory.numerics.contour import Contour, Region, contour_in
 from simdiff.theory.numerics.filters import Filter, training_filter
-from simdiff.theory.numerics.vanishing import Training, refined_train_errors, train_errors
+from simdiff.theory.numerics.vanishing import Estimate, Training, refined_train_errors, train_errors
 from simdiff.theory.protocols import takes_time
 
 INTERVALS = (128, 256, 512)
@@ -128,7 +128,8 @@ def flow_curves(
     test, score, memorization, penalty = nested[0]
     converged = sound and error <= TOLERANCE
     training = Training(times, float(setting.ridge), step)
-    train = _train_errors(setting, region, contour, response.nodes, training, parts)
+    train, off = _train_errors(setting, region, contour, response.nodes, training, parts)
+    error = max(error, float(np.max(np.nan_to_num(off * np.abs(train) / (1.0 + np.abs(train))))))
     return FlowCurves(test, train, score, memorization, train + penalty, error, converged, intervals)
 
 
@@ -139,7 +140,7 @@ def _train_errors(
     nodes: Nodes,
     training: Training,
     parts: np.ndarray,
-) -> PerPart:
+) -> Estimate:
     """Train errors at full relative accuracy; nan where they are lost in rounding."""
 
     def probe(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -98,7 +98,7 @@ def _train_errors(
 
     pairs = math.inf if setting.i == 0 else float(setting.psi_n / setting.i)
     outer = train_errors(contour, probe(contour.nodes)[0], training)
-    return refined_train_errors(outer, probe, pairs, region, training)
+    return refined_train_errors(outer, probe, pairs, region, training).value
 
 
 def _change(before: LinearFlow, after: LinearFlow) -> float:

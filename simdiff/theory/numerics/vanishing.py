@@ -78,7 +78,7 @@ def _sum(contour: Contour, loss: Complex[np.ndarray, "k g"], training: Training)
 
 def refined_train_errors(
     outer: Estimate, probe: Probe, held: float, region: Region, training: Training
-) -> PerPart:
+) -> Estimate:
     """The train errors: from `outer`, by a contour around zero, where it knows them; else by one in the gap.
 
     nan where neither knows them.
@@ -98,7 +98,7 @@ def refined_train_errors(
             best = _better(best, train_errors(contour, probe(contour.nodes)[0], training))
     if held < 1.0 and (best.error > ENOUGH).any():
         best = _better(best, _in_gap(probe, held, region, training))
-    return np.where(best.error < ALARM, best.value, math.nan)
+    return best._replace(value=np.where(best.error < ALARM, best.value, math.nan))
 
 
 def _better(old: Estimate, new: Estimate) -> Estimate:

@@ -113,10 +113,10 @@ def test_what_nobody_knows_is_nan():
     def blind(z):
         return np.full((z.size, 1), complex(math.nan)), np.zeros(z.size, complex)
 
-    assert np.isnan(refined_train_errors(lost, blind, 0.5, region, training)).all()
-    assert np.isnan(refined_train_errors(lost, blind, 2.0, region, training)).all()
+    assert np.isnan(refined_train_errors(lost, blind, 0.5, region, training).value).all()
+    assert np.isnan(refined_train_errors(lost, blind, 2.0, region, training).value).all()
     known = Estimate(np.array([[0.25]]), np.array([[1e-9]]))
-    assert refined_train_errors(known, blind, 0.5, region, training) == 0.25
+    assert refined_train_errors(known, blind, 0.5, region, training).value == 0.25
 
 
 def test_the_estimate_tells_rounding():
