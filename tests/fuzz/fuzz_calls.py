@@ -63,14 +63,15 @@ def _parts() -> dict[str, tuple[Callable, dict[str, Any]]]:
     found = {}
     for kind in ("data", "model", "trainer", "problem"):
         for name, part in registry.parts(kind).items():
-            if part.factory is None or name in ("images", "function_features"):
-                continue  # their arguments without a default are files and functions
-            required = {k: v for k, v in part.entry.items() if k != "type"}
-            known = {k: v for k, v in required.items() if k in inspect.signature(part.factory).parameters}
-            valid = {k: v for k, v in known.items() if not _missing(v)}
+            if part.factory is None:
+                continue
+            taken = inspect.signature(part.factory).parameters
+            valid = {k: v for k, v in part.entry.items() if k in taken and not _missing(v)}
             if name == "ensemble_sampling":
                 valid["data"] = simdiff.data.PointMasses([-1.0, 1.0])
-            found[f"{kind}:{name}"] = (part.factory, valid)
+            needed = {k for k, v in taken.items() if v.default is v.empty}
+            if all(valid.get(k) is not None for k in needed):  # others need files or functions
+                found[f"{kind}:{name}"] = (part.factory, valid)
     return found
 
 
