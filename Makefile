@@ -34,7 +34,7 @@ lint: .venv/.installed-dev
 validate: .venv/.installed
 	for table in validation_table manifold_table manifold_twin floor_table flow_table descent_table \
 	    sample_complexity wishart_table sampling_table linear_table calibration calibration_corrections \
-	    variance_checks variance_factors lazy_networks; do \
+	    variance_checks variance_factors lazy_networks fuzz; do \
 	  $(BIN)/python benchmarks/$$table.py || exit 1; done
 
 bench: .venv/.installed-bench
