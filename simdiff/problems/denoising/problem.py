@@ -89,19 +89,15 @@ class DenoisingScoreMatching(Problem):
     @property
     def metrics(self) -> tuple[Metric, ...]:  # type: ignore[override]
         """Five errors; the Bayes floor where trials differ in it; the parts of the test error."""
-<<<<<<< HEAD
         measured = (kind.metric for kind in self._measurements)
-        return (*metrics.of_data(self.data), *self.model.diagnostics, *measured)
+        residuals = self.trainer.exact and self.psi_n * self.m < self.model.width(_MANY) / _MANY
+        mine = (*metrics.of_data(self.data), *self.model.diagnostics)
+        return (*metrics.with_rounding(mine, self.t, residuals), *measured)
 
     @property
     def _measurements(self) -> Measurements:
         """What is measured on the second layer, where there is one."""
         return measurements(self.data) if self._network.second_layer else ()
-=======
-        residuals = self.trainer.exact and self.psi_n * self.m < self.model.width(_MANY) / _MANY
-        mine = (*metrics.of_data(self.data), *self.model.diagnostics)
-        return metrics.with_rounding(mine, self.t, residuals)
->>>>>>> 0e089d9 (What trials cannot resolve is said: denoising metrics state the size of their terms; train errors by one contour in the gap; acceptances in the hardest case)
 
     @property
     def default_theory(self) -> str | None:
