@@ -51,17 +51,27 @@ def test_trainers_by_name_are_the_points_that_they_were(digest, settings):
     assert simdiff.DenoisingScoreMatching(trainer=shaped, m=2).digest() != digest
 
 
+def stepped(name, steps=3, **settings):
+    """Parameters after some steps on |x|^2 / 2."""
+    optimiser = simdiff.trainers.Optax(name, **settings).optimiser
+    now = jnp.asarray([1.0, -2.0, 0.03])
+    memory = optimiser.init(now)
+    for _ in range(steps):
+        change, memory = optimiser.update(now, memory, now)
+        now = optax.apply_updates(now, change)
+    return np.asarray(now)
+
+
 def test_an_object_a_path_and_a_name_are_one_optimiser(tmp_path, monkeypatch):
     text = "import optax\ndef mine(rate):\n    return optax.lion(rate, b1=0.8)\n"
-    text += "ready = optax.lion(0.01, b1=0.8)\n"
+    text += "ready = optax.lion(0.02, b1=0.8)\n"
     (tmp_path / "my_optimisers.py").write_text(text)
     monkeypatch.chdir(tmp_path)
-    by_name = trained("lion(b1=0.8)", learning_rate=0.01)
-    for name in (optax.lion(0.01, b1=0.8), "my_optimisers.py:mine", "my_optimisers.py:ready"):
-        found = trained(name)
-        for metric, value in by_name.items():
-            np.testing.assert_array_equal(found[metric], value)
-    assert trained("lion(b1=0.1)")["train"][-1] != by_name["train"][-1]
+    by_name = stepped("lion(b1=0.8)", learning_rate=0.02)
+    np.testing.assert_array_equal(stepped("my_optimisers.py:mine", learning_rate=0.02), by_name)
+    for name in (optax.lion(0.02, b1=0.8), "my_optimisers.py:ready"):
+        np.testing.assert_array_equal(stepped(name), by_name)
+    assert np.any(stepped("lion(b1=0.8)", learning_rate=0.01) != by_name)
 
 
 def test_objects_are_told_apart_by_what_they_hold():
