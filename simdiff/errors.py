@@ -57,16 +57,16 @@ def _number(value: Any) -> float:
         return math.nan
 
 
-def check_array(field: str, value: Any, allowed: str) -> Any:
-    """`value` as an array of finite float64, or `InputError`."""
+def check_array(field: str, value: Any, allowed: str, finite: bool = True) -> Any:
+    """`value` as an array of (finite) float64, or `InputError`."""
     import numpy as np  # late: errors are imported by commands that compute nothing
 
     try:
         array = np.asarray(value)
     except (TypeError, ValueError, OverflowError, RuntimeError):
         array = np.array(None)
-    if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
-        raise InputError(field, value, f"{allowed}, finite numbers")
+    if array.dtype.kind not in "iuf" or (finite and not np.isfinite(array).all()):
+        raise InputError(field, value, f"{allowed}, {'finite ' * finite}numbers")
     return array.astype(np.float64)
 
 

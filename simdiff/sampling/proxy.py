@@ -64,7 +64,7 @@ def proxy_score(points: Any, x: Any, alpha: Any, sig2: Any) -> ProxyScore:
     """
     places, weights = _points(points)
     allowed = f"an array (..., {places.shape[1]}), the dimension of the points"
-    x = check_array("x", x, allowed)
+    x = check_array("x", x, allowed, finite=False)  # what is not known there is nan
     if x.ndim == 0 or x.shape[-1] != places.shape[1]:
         raise InputError("x", x.shape, allowed)
     alpha, sig2 = (_level(name, value, x.shape[:-1]) for name, value in (("alpha", alpha), ("sig2", sig2)))
