@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from simdiff.errors import InputError, check_choice
@@ -23,7 +24,7 @@ def draw(run: Run, name: str, ax: Any, given: Mapping[str, Any]) -> Axes:
     figure = known[check_choice("figure", name, known)]
     settings = settings_of(run.about.figure, _axes_of_maps(run, figure.asked), given)
     with shown(ax):
-        drawn = _drawn(run, figure, settings)
+        drawn = _drawn(run, figure, settings, () if figure.reads_metrics else given.get("metrics") or ())
     if drawn is None:
         raise InputError("figure", name, "a figure that these points have", "there is nothing to show in it")
     return ax if ax is not None else _axes(drawn)
@@ -42,9 +43,13 @@ def material(run: Run, settings: Mapping[str, Any]) -> Material:
     return Material(settings, run.studies, told_apart(run.summary), told_apart(run.sizes))
 
 
-def _drawn(run: Run, figure: Figure, settings: Mapping[str, Any]) -> Any:
+def _drawn(run: Run, figure: Figure, settings: Mapping[str, Any], metrics: Sequence[str] = ()) -> Any:
+    """The figure, with the rows of these metrics only where any are named."""
     check_figures(settings, run.studies)
     found = material(run, settings)
+    if metrics:
+        kept = (table[table["metric"].isin(list(metrics))] for table in (found.summary, found.sizes))
+        found = dataclasses.replace(found, **dict(zip(("summary", "sizes"), kept, strict=True)))
     return figure.draw(found.with_tables(figure.tables(found)))
 
 

@@ -90,6 +90,9 @@ class Figure(abc.ABC):
     settings: ClassVar[Settings] = MappingProxyType({})
     """Its own entries of `figure`, with defaults; those that several figures read are in config.yaml."""
 
+    reads_metrics: ClassVar[bool] = False
+    """Whether it reads figure.metrics; if not, a caller's choice leaves other metrics out of its tables."""
+
     asked: ClassVar[Settings] = MappingProxyType({})
     """Settings under which it is drawn: those of a caller who names it."""
 

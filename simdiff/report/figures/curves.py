@@ -20,6 +20,7 @@ class Curves(Figure):
     """The figure of figure.kind=curves: figure.x against every metric."""
 
     order: ClassVar[int] = 0
+    reads_metrics: ClassVar[bool] = True
     asked: ClassVar[Settings] = {"kind": "curves"}
 
     def draw(self, material: Material) -> Any:

@@ -21,6 +21,7 @@ class Maps(Figure):
     """The figure of figure.kind=maps: every metric over figure.x and figure.y."""
 
     order: ClassVar[int] = 10
+    reads_metrics: ClassVar[bool] = True
     asked: ClassVar[Settings] = {"kind": "maps"}
 
     def check(self, settings: Settings, studies: Sequence[Study]) -> None:
