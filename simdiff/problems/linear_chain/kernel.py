@@ -26,6 +26,7 @@ class Keys(NamedTuple):
     samples: Array
     fresh: Array
     generated: Array
+    second: Array
 
 
 class Trained(NamedTuple):
@@ -44,7 +45,8 @@ class Trained(NamedTuple):
 class SamplingKernel(Kernel):
     """key, inputs -> metrics; inputs: n, training, plan and the data law's arrays.
 
-    `rows` >= n are stored; `dual` decomposes the Gram matrix of samples; `samples` are generated.
+    `rows` >= n are stored; `dual` decomposes the Gram matrix of samples; `samples` are generated; with two
+    `splits` a second training set is drawn.
     """
 
     sampler: DiagonalSampler
@@ -53,6 +55,7 @@ class SamplingKernel(Kernel):
     bias: bool
     kl: bool
     samples: int
+    splits: int = 1
 
     def __call__(self, key: Array, inputs: dict[str, Any]) -> dict[str, Array]:
         """Train, then measure: (times,) arrays, or scalars without early stopping."""
@@ -66,6 +69,9 @@ class SamplingKernel(Kernel):
             fresh = self._rows(keys.fresh, frame, inputs["n"])
             metrics["nearest_training"] = nearest(y, x, inputs["n"])
             metrics["nearest_fresh"] = nearest(y, fresh, inputs["n"])
+        if self.splits == 2:
+            other = self._decompose(self._rows(keys.second, frame, inputs["n"]), inputs["n"])
+            metrics |= overlaps(trained, self._train(frame, *other, inputs["plan"], inputs["training"]))
         early = inputs["training"].times is not None
         return {name: value if early else value[0] for name, value in metrics.items()}
 
@@ -157,6 +163,23 @@ def divergences(trained: Trained) -> dict[str, PerTime]:
         "kl_sampled_target": 0.5 * (modes.trace(1.0 / s, variance) - 1.0 - ratio + shift),
         "kl_target_sampled": 0.5 * (modes.trace(s, 1.0 / variance) - 1.0 + ratio + back),
     }
+
+
+def overlaps(one: Trained, other: Trained) -> dict[str, PerTime]:
+    """Consistency and spread of two models that are given the same noise."""
+    first, second = _noise_map(one), _noise_map(other)
+    return {
+        "consistency": jnp.sum(first * second, axis=(1, 2)) / jnp.sum(one.s),
+        "spread": jnp.sum((first - second) ** 2, axis=(1, 2)) / one.s.size,
+    }
+
+
+def _noise_map(trained: Trained) -> Float[Array, "t d d"]:
+    """F(Sigma_hat)^{1/2}, dense: from the map of the modes' complement on."""
+    root, vectors = jnp.sqrt(trained.at.variance), trained.modes.vectors
+    beyond = jnp.zeros_like(root[:, -1:]) if trained.modes.whole else root[:, -1:]
+    along = jnp.einsum("tk,ki,kj->tij", root[:, :-1] - beyond, vectors, vectors)
+    return along + beyond[:, :, None] * jnp.eye(vectors.shape[1])
 
 
 def nearest(y: Float[Array, "t c d"], x: Float[Array, "r d"], n: Array) -> PerTime:

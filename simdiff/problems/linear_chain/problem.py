@@ -18,7 +18,7 @@ from simdiff.data.base import DiagonalSampler
 from simdiff.engine.padding import bucket
 from simdiff.errors import InputError, check_integer, check_number, check_type
 from simdiff.parts.registry import register
-from simdiff.problem import Kernel, Metric, Problem
+from simdiff.problem import Kernel, Metric, Problem, describe
 from simdiff.problems.linear_chain.kernel import SamplingKernel
 from simdiff.sampling import Exact, Schedule, Training, spectral_functions
 from simdiff.sampling.recursion import SpectralFunctions
@@ -52,6 +52,18 @@ _DISTANCES = (
     Metric("nearest_training", "samples' mean squared distance to the nearest training point", compare=False),
     Metric("nearest_fresh", "the same to the nearest of as many fresh points", compare=False),
 )
+_OVERLAPS = (
+    Metric(
+        "consistency",
+        "overlap of the samples that two models make of the same noise, over tr Sigma",
+        label="overlap of two models' samples",
+    ),
+    Metric(
+        "spread",
+        "their mean squared distance per dimension",
+        label="distance of two models' samples",
+    ),
+)
 _FLOW_HORIZON = 5.0
 _PIECE = 128
 _VANISHED = 1e-24
@@ -83,6 +95,10 @@ class LinearSampling(Problem):
         bias: learn b_t too; it is at its best value for W_t throughout training.
         kl: whether the divergences are metrics; they must be left out where they are infinite.
         samples: how many samples each trial generates; 0 leaves their metrics out.
+        splits: 2 trains a second model on an independent training set and compares the samples that both
+            make of the same noise z: x = F(Sigma_hat)^{1/2} z, which the probability flow does and any
+            sampler whose law is this one can be coupled to do. ``consistency`` E x_1 x_2 / E |x|^2 with
+            tr Sigma for the latter, ``spread`` (1/d) E |x_1 - x_2|^2.
 
     Raises:
         InputError: data that are Gaussian only in effect, more samples than there are points, a value
@@ -97,6 +113,7 @@ class LinearSampling(Problem):
     bias: bool = False
     kl: bool = True
     samples: int = 16
+    splits: int = 1
 
     name: ClassVar[str] = "linear_sampling"
     size: ClassVar[int | None] = None
@@ -120,6 +137,9 @@ class LinearSampling(Problem):
             self.data.check_samples(self.count(self.only_size))
             object.__setattr__(self, "size", self.only_size)
         object.__setattr__(self, "samples", check_integer("samples", self.samples, least=0))
+        object.__setattr__(self, "splits", check_integer("splits", self.splits, least=1))
+        if self.splits > 2 or (self.splits == 2 and self.bias):
+            raise InputError("splits", self.splits, "1 or 2", "two models are compared, without a bias")
         for name in ("bias", "kl"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(name, getattr(self, name), "true or false")
@@ -199,12 +219,20 @@ class LinearSampling(Problem):
     def metrics(self) -> tuple[Metric, ...]:  # type: ignore[override]
         """Divergences unless left out, losses, and diagnostics."""
         found = (*(_DIVERGENCES if self.kl else ()), *_LOSSES)
+        found = (*found, *(_OVERLAPS if self.splits == 2 else ()))
         return (*found, *((_MEAN,) if self.bias else ()), *(_DISTANCES if self.samples else ()))
+
+    def description(self) -> dict[str, Any]:
+        """The fields; `splits` only where there are two, for digests are older than it."""
+        fields = {f.name: describe(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        if self.splits == 1:
+            del fields["splits"]
+        return {"type": type(self).__name__, **fields}
 
     @property
     def default_theory(self) -> str:
         """One-point functionals of Sigma_hat: of Gaussian data, or those that the data law names."""
-        gaussian = self.bias or (self.kl and self.singular)  # no other theory has these
+        gaussian = self.bias or (self.singular and (self.kl or self.splits == 2))  # no other has these
         return (None if gaussian else self.data.linear_theory) or "linear_sampling"
 
     @property
@@ -237,7 +265,7 @@ class LinearSampling(Problem):
         sampler = self.data.sampler(d)
         assert isinstance(sampler, DiagonalSampler)
         rows = bucket(n)
-        kernel = SamplingKernel(sampler, rows, rows < d, self.bias, self.kl, self.samples)
+        kernel = SamplingKernel(sampler, rows, rows < d, self.bias, self.kl, self.samples, self.splits)
         plan, training, data = self._plan(), self.training(), self.data.inputs(d)
         return kernel, {"n": np.int32(n), "training": training, "plan": plan, "data": data}
 

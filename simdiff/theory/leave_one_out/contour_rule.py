@@ -41,7 +41,7 @@ class Functionals:
     def __init__(self, points: Population, count: int) -> None:
         self.points, self.count = points, count
         self._known: dict[complex, Equivalent] = {}
-        self._small: dict[complex, Diagonal] = {}
+        self._small: dict[complex, Complex[np.ndarray, "d d"]] = {}
 
     @property
     def edges(self) -> tuple[float, float]:
@@ -63,6 +63,20 @@ class Functionals:
             z, (observables @ weighted) / self.points.eigenvalues.size * (1.0 if caught else math.nan)
         )
 
+    def mean_square(
+        self, offset: float, width: float, count: int, root: Complex[np.ndarray, "t k"]
+    ) -> Float[np.ndarray, " t"]:
+        """(1/d) tr (E phi(Sigma_hat))^2 at every time, from phi at the nodes of `rule`."""
+        z, slopes = ellipse(self.edges, offset, width, count)
+        stride, measure = count // COUNTS[0], (1j / count) * slopes
+        mean = sum(
+            np.multiply.outer(root[:, j] * measure[j], self._at(complex(z[j])).resolvent)
+            for j in range(z.size)
+        )
+        for j in range(stride // 2, z.size, stride):
+            mean = mean + np.multiply.outer(stride * root[:, j] * measure[j], self._small[complex(z[j])])
+        return np.sum(mean.real**2, axis=(1, 2)) / self.points.eigenvalues.size
+
     def diagonal(self, z: complex) -> Diagonal:
         """Of E (Sigma_hat - z)^{-1} in the eigenbasis of Sigma, order 1/N included; nan where not found."""
         return self._leading(z) + self._correction(z)
@@ -74,8 +88,8 @@ class Functionals:
     def _correction(self, z: complex) -> Diagonal:
         z = complex(z)
         if z not in self._small:
-            self._small[z] = np.diag(correction(self.points, self.count, self._at(z)))
-        return self._small[z]
+            self._small[z] = correction(self.points, self.count, self._at(z))
+        return np.diag(self._small[z])
 
     def _at(self, z: complex) -> Equivalent:
         if z not in self._known:

@@ -64,7 +64,7 @@ def _metrics(problem: Any, points: Population, count: int) -> dict[str, Any]:
 
 def _warn(problem: Any, count: int) -> None:
     why = "the fixed point or the contour did not converge"
-    if getattr(problem, "kl", False) and problem.singular:
+    if getattr(problem, "singular", False):
         why = "without ridge or early stopping divergences are infinite for some training sets: kl=False"
     message = f"leave_one_out at N = {count} is nan: {why}"
     warnings.warn(message, ConvergenceWarning, stacklevel=4)

@@ -8,6 +8,8 @@ The sampled covariance is F(Sigma_hat) and denoisers are f(Sigma_hat), so with R
     test       = R + Sigma S,    train = R + Sigma_hat S
     covariance = F^2 - 2 Sigma F + Sigma^2                     each under (1/d) tr
 
+With two splits their consistency and spread follow from the mean of F^{1/2} (`overlap`).
+
 log F and 1/F are analytic where F has neither zero nor pole. That is checked, by the number of turns that
 F takes around zero along the contour, and the contour is drawn closer to the spectrum where it fails.
 
@@ -29,6 +31,7 @@ from simdiff.parts.registry import register
 from simdiff.theory.denoising.gaussian_equivalence import ConvergenceWarning
 from simdiff.theory.linear_chain.learned_mean import Training, mean_divergence, training_law
 from simdiff.theory.linear_chain.one_point import Rule, rule
+from simdiff.theory.linear_chain.overlap import exact_map_square, mean_map_square
 
 PerTime = Float[np.ndarray, " t"]
 Table = Complex[np.ndarray, "t k"]
@@ -72,7 +75,7 @@ def predict(problem: Any) -> dict[str, float | PerTime]:
     values = (
         None
         if training is None or _infinite(problem, training)
-        else searched(problem, training, Rules(_rule))
+        else searched(problem, training, Rules(_rule, _square))
     )
     if values is None:
         message = f"no reliable limit at psi_n={problem.psi_n:.6g}: it is nan"
@@ -92,13 +95,18 @@ def _infinite(problem: Any, training: Training) -> bool:
 def names(problem: Any) -> tuple[str, ...]:
     """The metrics that are predicted."""
     divergences = ("kl_sampled_target", "kl_target_sampled") if problem.kl else ()
-    return (*divergences, "test", "train", "covariance")
+    overlaps = ("consistency", "spread") if problem.splits == 2 else ()
+    return (*divergences, "test", "train", "covariance", *overlaps)
 
 
 class Rules(NamedTuple):
-    """How functionals are taken: rules of so many nodes in turn, until two agree to `accuracy`."""
+    """How functionals are taken: rules of so many nodes in turn, until two agree to `accuracy`.
+
+    `square` gives (1/d) tr of the squared mean of a function of Sigma_hat, from its values at the nodes.
+    """
 
     rule: Callable[[Training, Around, int], Rule]
+    square: Callable[[Training, Around, int, Table], PerTime]
     counts: tuple[int, ...] = COUNTS
     accuracy: float = ACCURACY
 
@@ -117,7 +125,7 @@ def searched(problem: Any, training: Training, rules: Rules) -> dict[str, PerTim
 def _first_contour(problem: Any) -> Around:
     """Half way to the first singularity left of zero; with a degenerate sampled law, zero stays outside."""
     margin = float(problem.margin)
-    if problem.kl:
+    if problem.kl or (problem.splits == 2 and not problem.singular):
         least = float(np.min(problem.spectral_functions(np.zeros(1, complex)).variance.real))
         margin = 0.0 if problem.singular else min(margin, least)
     return Around(0.5 * margin, WIDTH)
@@ -127,7 +135,7 @@ def _converged(problem: Any, training: Training, around: Around, rules: Rules) -
     """The values at which two rules agree; None if none do or F turns around zero."""
     before: dict[str, PerTime] | None = None
     for count in rules.counts:
-        values, turns = _row(problem, training, around, rules.rule(training, around, count))
+        values, turns = _row(problem, training, around, rules, count)
         if before is not None and _distance(before, values) < rules.accuracy:
             return values if turns == 0 else None
         before = values
@@ -145,9 +153,10 @@ def observables(s: Float[np.ndarray, " s"]) -> Float[np.ndarray, "3 s"]:
 
 
 def _row(
-    problem: Any, training: Training, around: Around, quadrature: Rule
+    problem: Any, training: Training, around: Around, rules: Rules, count: int
 ) -> tuple[dict[str, PerTime], int]:
     """All metrics by one rule, and how often F turns around zero along the contour."""
+    quadrature = rules.rule(training, around, count)
     z = quadrature.nodes
     variance, gain, residual, slope = problem.spectral_functions(z)
     one, sigma, inverse = (lambda g, w=w: np.real(g @ w) for w in quadrature.weights)
@@ -158,9 +167,19 @@ def _row(
         "train": constant + one(z * slope),
         "covariance": one(variance**2) - 2.0 * sigma(variance) + weights @ s**2,
     }
-    if not problem.kl:
-        return values, 0
     log, turns = _logarithm(variance)
+    if problem.splits == 2:
+        own = _maps_exactly(problem)
+        square = (
+            exact_map_square(training.law)
+            if own
+            else rules.square(training, around, count, np.exp(0.5 * log))
+        )
+        values["consistency"] = square / (weights @ s)
+        values["spread"] = 2.0 * (one(variance) - square)
+        turns = 0 if own and not problem.kl else turns
+    if not problem.kl:
+        return values, turns if problem.splits == 2 else 0
     ratio = one(log) - weights @ np.log(s)
     values["kl_sampled_target"] = 0.5 * (inverse(variance) - 1.0 - ratio)
     values["kl_target_sampled"] = 0.5 * (sigma(1.0 / variance) - 1.0 + ratio)
@@ -168,6 +187,16 @@ def _row(
         values["kl_sampled_target"] += 0.5 * of_mean * mean_divergence(training, gain, *around)
         values["kl_target_sampled"] += 0.5 * of_mean * sigma(gain**2 / variance)
     return values, turns
+
+
+def _maps_exactly(problem: Any) -> bool:
+    """Whether F(x) = x, whose root has a branch point at zero."""
+    x = np.array([0.5, 2.0])
+    return bool(problem.singular and np.allclose(problem.spectral_functions(x).variance, x, rtol=1e-9))
+
+
+def _square(training: Training, around: Around, count: int, root: Table) -> PerTime:
+    return mean_map_square(training.law, *around, count, root)
 
 
 def _logarithm(variance: Table) -> tuple[Table, int]:

@@ -83,11 +83,11 @@ def rule(
         count: nodes on the upper half.
     """
     nodes, slopes = ellipse(law.support(), offset, width, count)
-    resolvents = _resolvents(law, observables, nodes, companion(law, nodes))
+    resolvents = directions(law, observables, nodes, companion(law, nodes))
     return Rule(nodes, (1j / count) * slopes * resolvents)
 
 
-def _resolvents(
+def directions(
     law: SpectralLaw, observables: Float[np.ndarray, "w s"], z: Nodes, m: Nodes
 ) -> Complex[np.ndarray, "w k"]:
     """(1/d) tr w (Sigma_hat - z)^{-1}: its limit, or its mean at size d up to terms of order 1/d^2."""
