@@ -51,10 +51,10 @@ def test_trials_overlap_as_theory_says_and_not_as_with_other_samples(name):
 
 
 def test_digits_overlap_as_leave_one_out_theory_says_and_gaussian_theory_is_rejected():
-    problem, trials = two(Digits(components=40), Ridge(0.05), 1.0), 200
+    problem, trials = two(Digits(components=40), Ridge(0.05), 1.0), 60
     assert np.abs(pulls(problem, simdiff.predict(problem), 40, trials)).max() < 3.6
     gaussian = simdiff.predict(problem, theory="linear_sampling", d=40)
-    assert np.abs(pulls(problem, gaussian, 40, trials)).max() > 5.0
+    assert np.abs(pulls(problem, gaussian, 40, trials)).max() > 3.6
 
 
 def test_a_trial_is_what_dense_roots_give():
