@@ -82,10 +82,10 @@ def test_samples_drawn_again_equal_samples_kept(monkeypatch):
 def test_primal_equals_dual(monkeypatch):
     case, d = CASES["dual"], 40
     dual = run_kernel(case, d, KEY)
-    shape = denoising.DenoisingScoreMatching._shape
+    shape = denoising.DenoisingScoreMatching.shape
     monkeypatch.setattr(
         denoising.DenoisingScoreMatching,
-        "_shape",
+        "shape",
         lambda self, d: dataclasses.replace(shape(self, d), dual_rows=0),
     )
     primal = run_afresh(monkeypatch, case, d, KEY)
