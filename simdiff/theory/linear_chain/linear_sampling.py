@@ -75,7 +75,7 @@ def predict(problem: Any) -> dict[str, float | PerTime]:
     values = (
         None
         if training is None or _infinite(problem, training)
-        else searched(problem, training, Rules(_rule, _square))
+        else searched(problem, training, Rules(_rule, _square, COUNTS, ACCURACY))
     )
     if values is None:
         message = f"no reliable limit at psi_n={problem.psi_n:.6g}: it is nan"
@@ -107,8 +107,8 @@ class Rules(NamedTuple):
 
     rule: Callable[[Training, Around, int], Rule]
     square: Callable[[Training, Around, int, Table], PerTime]
-    counts: tuple[int, ...] = COUNTS
-    accuracy: float = ACCURACY
+    counts: tuple[int, ...]
+    accuracy: float
 
 
 def searched(problem: Any, training: Training, rules: Rules) -> dict[str, PerTime] | None:
