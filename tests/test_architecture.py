@@ -120,6 +120,13 @@ def test_imports_point_one_way(path):
     assert offences(path) == []
 
 
+def test_no_file_is_long():
+    long = {
+        str(path.relative_to(ROOT)): n for path in FILES if (n := len(path.read_text().splitlines())) > 350
+    }
+    assert long == {}
+
+
 def test_every_room_has_a_rule():
     assert {room_of(path) for path in FILES} <= set(ALLOWED)
     loose = {path.stem for path in ROOT.glob("*.py")}

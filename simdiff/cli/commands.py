@@ -23,9 +23,9 @@ from simdiff.parts.build import KINDS, build_problem
 from simdiff.parts.jax_settings import settings_text
 from simdiff.parts.program_cache import use_cache
 from simdiff.problem import flatten
+from simdiff.report.console import console_table
 from simdiff.report.figures import check_figures
 from simdiff.report.phrases import unfinished
-from simdiff.report.text import console_table
 from simdiff.run import record
 from simdiff.run.ahead import compile_ahead
 from simdiff.run.changed_code import changed_problems, description

@@ -17,7 +17,7 @@ from typing import Any
 
 from simdiff.identity.fingerprint import fingerprint
 from simdiff.parts.build import build_problem
-from simdiff.report.text import console_table
+from simdiff.report.console import console_table
 from simdiff.run.several import listed
 from simdiff.store import MARKER, RunFolder, commit, versions_text
 from simdiff.theory import load

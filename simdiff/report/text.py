@@ -1,4 +1,4 @@
-"""The words and tables of a run: `report.md` and what the console shows.
+"""The words and tables of a run's `report.md`; `console` shows part of them in a terminal.
 
 Both read the summary table (one row per point, time and metric) and take whatever columns it has beyond
 the results as the problem's parameters; only those that vary become columns here.
@@ -7,18 +7,14 @@ the results as the problem's parameters; only those that vary become columns her
 from __future__ import annotations
 
 import dataclasses
-import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
-from rich.console import Console, Group
-from rich.table import Table
-from rich.text import Text
 
 from simdiff.report import phrases as wording
 from simdiff.report.plots import columns
@@ -30,20 +26,14 @@ from simdiff.validation import (
     COMPARED,
     DISAGREE,
     INCONCLUSIVE,
-    NO_THEORY,
     STATUSES,
     UNDECIDED,
 )
 
-CONSOLE_ROWS, WORST = 40, 10
-"""The console shows every row up to the first number, else totals and this many of the worst rows."""
-
 REPORT_ROWS = 500
 """A table of the report stops here, worst rows first; the stored tables always have them all."""
 
-STYLES = {AGREE: "green", DISAGREE: "bold red", NO_THEORY: "dim"} | dict.fromkeys(UNDECIDED, "yellow")
-
-_ALWAYS = (AGREE, DISAGREE, INCONCLUSIVE)
+ALWAYS = (AGREE, DISAGREE, INCONCLUSIVE)
 """Counted even where there are none."""
 
 LEGEND = (
@@ -56,7 +46,7 @@ LEGEND = (
 
 def headline(summary: pd.DataFrame) -> str:
     """Say in one sentence how many comparisons agree, disagree and are inconclusive, of how many."""
-    count = _counts(summary)
+    count = counts(summary)
     compared = sum(count[v] for v in COMPARED)
     if not compared and count[APPROXIMATION]:
         return _distances(summary[summary["verdict"] == APPROXIMATION])
@@ -66,7 +56,7 @@ def headline(summary: pd.DataFrame) -> str:
     if count[AGREE] == compared:
         return f"Theory and simulation agree in all of {whole}."
     verdict = "The simulation contradicts the theory" if count[DISAGREE] else "Nothing contradicts the theory"
-    parts = ", ".join(f"{count[v]} {v}" for v in COMPARED if count[v] or v in _ALWAYS)
+    parts = ", ".join(f"{count[v]} {v}" for v in COMPARED if count[v] or v in ALWAYS)
     return f"{verdict}: of {whole}, {parts}."
 
 
@@ -142,30 +132,6 @@ def known_disagreements(summary: pd.DataFrame, known: str) -> str:
     return f"Known: {known}" if known and (summary["verdict"] == DISAGREE).any() else ""
 
 
-def console_table(summary: pd.DataFrame, width: int = 80, *, color: bool = False, known: str = "") -> str:
-    """Render the verdicts for a terminal of `width` columns.
-
-    Up to 40 rows: every one. Beyond: totals for each metric, then the ten worst comparisons (those
-    that disagree first, then the inconclusive, in each the furthest from the theory). The headline and
-    the number of non-finite trials close it. `color` adds terminal colours.
-    """
-    if len(summary) <= CONSOLE_ROWS:
-        parts: list[Any] = [_rich_rows(summary, wording.keys(summary))]
-    else:
-        worst = summary.iloc[worst_first(summary)[:WORST]]
-        heading = Text(f"The {WORST} worst of {len(summary)}:")
-        parts = [_rich_totals(summary), Text(""), heading, _rich_rows(worst, wording.keys(summary))]
-    parts += [Text(""), Text(headline(summary))]
-    parts += [Text(told)] if (told := known_disagreements(summary, known)) else []
-    if lost := int(_bad(summary).sum()):
-        parts.append(Text(f"{wording.plural(lost, 'trial')} without a finite result, left out of the means."))
-    out = io.StringIO()
-    system: Literal["standard"] | None = "standard" if color else None
-    console = Console(file=out, width=width, force_terminal=color, color_system=system, highlight=False)
-    console.print(Group(*parts))
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
-
-
 def worst_first(summary: pd.DataFrame) -> np.ndarray:
     """Order rows (rows,): disagreeing, inconclusive, the rest; in each the largest |pull| first."""
     rank = {DISAGREE: 0, AGREE: 2} | dict.fromkeys(UNDECIDED, 1)
@@ -174,12 +140,13 @@ def worst_first(summary: pd.DataFrame) -> np.ndarray:
     return np.lexsort((-size, group))
 
 
-def _counts(summary: pd.DataFrame) -> dict[str, int]:
+def counts(summary: pd.DataFrame) -> dict[str, int]:
+    """{verdict: rows that have it}, of every verdict."""
     found = summary["verdict"].value_counts()
     return {v: int(found.get(v, 0)) for v in STATUSES}
 
 
-def _bad(summary: pd.DataFrame) -> pd.Series:
+def lost_trials(summary: pd.DataFrame) -> pd.Series:
     """Count the trials of every point without a finite result: {digest: count}."""
     return summary.groupby("point", sort=False)["bad"].max().fillna(0).astype(int)
 
@@ -274,7 +241,7 @@ def _verdicts(summary: pd.DataFrame) -> str:
 
 def _non_finite(summary: pd.DataFrame) -> str:
     """Count the trials that gave no finite number, point by point."""
-    bad = _bad(summary)
+    bad = lost_trials(summary)
     if not bad.sum():
         return "None."
     first, keys = summary.drop_duplicates("point").set_index("point"), columns.varying(summary)
@@ -343,37 +310,3 @@ def _figures(figures: Sequence[str | Path], folder: Path | None) -> str:
         name = path.stem.replace("_", " ")
         parts.append(f"![{name}]({quote(path.as_posix())})\n\n*{name}*{pdf}")
     return "\n\n".join(parts)
-
-
-def _rich_rows(shown: pd.DataFrame, keys: Sequence[str]) -> Table:
-    """Every row of `shown`, a line each when the terminal is wide enough; numbers wrap, never lose digits."""
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-    left = {"metric", "verdict"}
-    for name in [
-        *(k.rsplit(".", 1)[-1] for k in keys),
-        *(t for t in RESULT_TITLES if t != "deviation"),
-    ]:
-        table.add_column(name, justify="left" if name in left else "right", overflow="fold")
-    for row in row_texts(shown, keys):
-        *head, theory, estimate, _, pull, raw, p, verdict = row
-        table.add_row(
-            *map(Text, [*head, theory, estimate, pull, raw, p]), Text(verdict, STYLES.get(verdict, ""))
-        )
-    return table
-
-
-def _rich_totals(summary: pd.DataFrame) -> Table:
-    """Verdicts counted for each metric, with the largest pull and the median deviation."""
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-    found = _counts(summary)
-    words = [v for v in STATUSES if found[v] or v in _ALWAYS]
-    for name in ("metric", *words, "worst pull", "median |dev|"):
-        table.add_column(name, justify="left" if name == "metric" else "right", overflow="fold")
-    for metric, rows in summary.groupby("metric", sort=False):
-        each = _counts(rows)
-        counts = [Text(str(each[v]), STYLES.get(v, "") if each[v] else "dim") for v in words]
-        pulls, shares = (v[np.isfinite(v)] for v in (columns.pulls(rows), columns.deviations(rows)))
-        worst = f"{pulls[np.abs(pulls).argmax()]:+.1f}" if pulls.size else ""
-        middle = percent(float(np.median(np.abs(shares)))) if shares.size else ""
-        table.add_row(Text(str(metric)), *counts, Text(worst), Text(middle))
-    return table

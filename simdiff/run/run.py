@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simdiff.errors import InputError
-from simdiff.run import contents, derived
+from simdiff.run import contents
 from simdiff.run.contents import About
-from simdiff.run.derived import Derived
+from simdiff.run.derived_numbers import DerivedNumbers
 from simdiff.store import RunFolder, write_text
 from simdiff.validation import Hypothesis, Rule, Verdict, extrapolation_table, judge_table, overall
 from simdiff.validation.study import Progress, Replay, Study, TrialStore, collect, replay
@@ -24,13 +24,12 @@ from simdiff.validation.study import Progress, Replay, Study, TrialStore, collec
 if TYPE_CHECKING:
     import pandas as pd
 
-NO_TABLES: Mapping[str, Any] = {}
 ROWS_SHOWN = 24
 """Rows of a table that a notebook shows, those that disagree first."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Run:
+class Run(DerivedNumbers):
     """A sweep, or a single point: trials, verdicts and figures.
 
     `simdiff.open`, `simdiff.sweep` and the result of `simdiff.validate` give one. Beside what is listed here
@@ -197,98 +196,6 @@ class Run:
 
         return with_theories(self, theory)
 
-    def ratio(
-        self,
-        metric: str,
-        over: str | None = None,
-        at: Mapping[str, Any] = NO_TABLES,
-        to: Mapping[str, Any] = NO_TABLES,
-        time: float | None = None,
-    ) -> Derived:
-        """A metric over another one at the point `at`, or the metric at `at` over itself at the point `to`.
-
-        Args:
-            metric: its name.
-            over: another metric of the same trials; None: the same metric at `to`.
-            at: {parameter: value}, as many as tell one point; {} in a run of one point.
-            to: likewise.
-            time: the recorded time; None: the last.
-        """
-        return derived.ratio(self, metric, over, at, to, time)
-
-    def slope(
-        self,
-        metric: str,
-        x: str,
-        log: bool = False,
-        where: Mapping[str, Any] = NO_TABLES,
-        time: float | None = None,
-    ) -> Derived:
-        """The slope of a metric's limits in a parameter, by least squares; `log`: of logarithms, an exponent.
-
-        Args:
-            metric: its name.
-            x: the parameter.
-            log: whether both are taken as logarithms.
-            where: {parameter: value} of the others that vary.
-            time: the recorded time; None: the last.
-        """
-        return derived.slope(self, metric, x, log, where, time)
-
-    def peak(
-        self,
-        metric: str,
-        x: str,
-        log: bool = False,
-        where: Mapping[str, Any] = NO_TABLES,
-        time: float | None = None,
-    ) -> Derived:
-        """Where a metric is largest along a parameter: of the parabola through the three highest neighbours.
-
-        Its error is that of the limits; what the parabola misses is not in it, and the theory's value is that
-        of the same parabola through the theory. nan, with its reason, where the largest value is at an end.
-
-        Args:
-            metric: its name.
-            x: the parameter.
-            log: whether the parabola is in its logarithm.
-            where: {parameter: value} of the others that vary.
-            time: the recorded time; None: the last.
-        """
-        return derived.peak(self, metric, x, False, log, where, time)
-
-    def argmin(
-        self,
-        metric: str,
-        x: str,
-        log: bool = False,
-        where: Mapping[str, Any] = NO_TABLES,
-        time: float | None = None,
-    ) -> Derived:
-        """Where a metric is least along a parameter; otherwise as `peak`."""
-        return derived.peak(self, metric, x, True, log, where, time)
-
-    def crossing(
-        self,
-        metric: str,
-        x: str,
-        other: str | float,
-        where: Mapping[str, Any] = NO_TABLES,
-        time: float | None = None,
-    ) -> Derived:
-        """Where a metric crosses another metric, or a level, along a parameter, by straight lines.
-
-        nan, with its reason, where the points show no crossing, or several.
-
-        Args:
-            metric: its name.
-            x: the parameter.
-            other: a metric, or a number.
-            where: {parameter: value} of the others that vary.
-            time: the recorded time; None: the last.
-        """
-        return derived.crossing(self, metric, x, other, where, time)
-
     def extend(
         self,
         precision: float | None = None,
@@ -319,7 +226,7 @@ class Run:
 
     def judged(self, found: Sequence[tuple[Study, Replay]]) -> Run:
         """The same with what is known of every study, so that no trial need be read again."""
-        made = dataclasses.replace(self, stored=NO_TABLES)
+        made = dataclasses.replace(self, stored={})
         made.__dict__["_replays"] = list(found)
         return made
 

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import result_tables as fake
 
-from simdiff.report.text import WORST, Report, build_report, console_table, headline, worst_first
+from simdiff.report.console import WORST, console_table
+from simdiff.report.text import Report, build_report, headline, worst_first
 
 RULE = {"precision": 0.005, "alpha": 0.05, "seed": 7, "sizes": (100, 200, 400), "correction": "Holm"}
 RULE["text"] = "A theory is rejected at p < 0.05."
