@@ -15,7 +15,8 @@ import pandas as pd
 from common import RESULTS, facts, store
 
 from simdiff.api import make_study
-from simdiff.problem import Problem, flatten
+from simdiff.identity.description import flatten
+from simdiff.problem import Problem
 from simdiff.store import RunFolder, commit, versions_text
 from simdiff.validation import judge_table
 from simdiff.validation.study import Study, collect

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from simdiff.errors import InputError, check_integer
+from simdiff.identity.description import flatten
 from simdiff.parts.jax_settings import with_pinned_settings
-from simdiff.problem import MOST_TRIALS, Metric, Problem, flatten
+from simdiff.problem import MOST_TRIALS, Metric, Problem
 from simdiff.theory import evaluate, load
 
 if TYPE_CHECKING:

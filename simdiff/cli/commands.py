@@ -18,11 +18,11 @@ from simdiff.cli.progress import RunProgress
 from simdiff.engine import check_platform, spread_over_cores, use_devices
 from simdiff.errors import InputError, check_integer
 from simdiff.functions import activation_names
+from simdiff.identity.description import flatten
 from simdiff.parts import registry
 from simdiff.parts.build import KINDS, build_problem
 from simdiff.parts.jax_settings import settings_text
 from simdiff.parts.program_cache import use_cache
-from simdiff.problem import flatten
 from simdiff.report.console import console_table
 from simdiff.report.figures import check_figures
 from simdiff.report.phrases import unfinished

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from simdiff.engine import memory_notes
-from simdiff.problem import flatten
+from simdiff.identity.description import flatten
 from simdiff.run.changed_code import changed_problems, theory_notes
 from simdiff.store import RunFolder, iso_date, machine, versions
 from simdiff.validation import Rule

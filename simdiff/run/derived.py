@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simdiff.errors import InputError, check_choice
-from simdiff.problem import flatten
+from simdiff.identity.description import flatten
 from simdiff.validation import OK, Judgement
 from simdiff.validation.estimators import FloatArray
 from simdiff.validation.study import Study

@@ -11,8 +11,8 @@ import numpy as np
 import optax
 
 from simdiff.errors import InputError, check_choice, check_integer, check_number
+from simdiff.identity.description import describe
 from simdiff.parts.registry import register
-from simdiff.problem import describe
 from simdiff.trainers.base import Solution, Trainer
 from simdiff.trainers.transformations import averaged, code_of, described, is_given, transformation
 

@@ -24,8 +24,8 @@ from odd_values import odd_value, value_of
 import simdiff
 from simdiff import engine
 from simdiff.errors import InputError
+from simdiff.identity.description import describe
 from simdiff.parts import registry
-from simdiff.problem import describe
 
 _LEFT_OUT = {"progress", "out"}
 """Folders are written to by commands, see `fuzz_commands`."""

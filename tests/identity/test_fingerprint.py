@@ -19,8 +19,8 @@ from toy_problems import Mean
 
 import simdiff
 from simdiff.engine import whole_sizes
+from simdiff.identity.description import describe, flatten
 from simdiff.identity.fingerprint import fingerprint
-from simdiff.problem import describe, flatten
 from simdiff.problems.denoising.problem import check_draws
 
 

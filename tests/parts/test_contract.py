@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import simdiff
+from simdiff.identity.description import describe
 from simdiff.parts import registry
 from simdiff.parts.build import KINDS, build_problem
 from simdiff.parts.vary import arguments
-from simdiff.problem import describe
 from simdiff.problems.denoising.dispatch import evaluator, feature_map, trial_kernel
 from simdiff.theory import load, names
 

@@ -14,8 +14,8 @@ from typing import Any
 import pandas as pd
 
 from simdiff.errors import InputError, check_choice, check_integer
+from simdiff.identity.description import flatten
 from simdiff.parts import registry
-from simdiff.problem import flatten
 from simdiff.report.figures.base import Figure, Material, Settings
 from simdiff.report.plots.style import save
 from simdiff.store import RunFolder

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from simdiff.problem import Problem, flatten
+from simdiff.identity.description import flatten
+from simdiff.problem import Problem
 from simdiff.report.plots.labels import key_text
 from simdiff.validation.study import Study
 

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
+from simdiff.identity.description import flatten
 from simdiff.parts.registry import register
-from simdiff.problem import Problem, flatten
+from simdiff.problem import Problem
 from simdiff.report.figures.base import BY, Figure, Material, Settings
 from simdiff.report.figures.theory_lines import counts_steps, lines
 from simdiff.report.plots import columns

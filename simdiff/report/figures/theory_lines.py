@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from simdiff.identity.description import flatten
 from simdiff.parts.vary import vary
-from simdiff.problem import Problem, flatten
+from simdiff.problem import Problem
 from simdiff.report.figures.base import scalars
 from simdiff.theory import evaluate_many
 
