@@ -1,5 +1,18 @@
 # The whole public surface. It is read when simdiff is imported, too: a name here is loaded from there.
-from . import data, functions, models, sampling, trainers
+from . import (
+    analysis,
+    data,
+    engine,
+    errors,
+    functions,
+    models,
+    problem,
+    problems,
+    sampling,
+    theory,
+    trainers,
+    validation,
+)
 from .analysis.best_ridge import best_ridge
 from .analysis.densities import learned_density
 from .analysis.diagnosis import diagnose
@@ -37,11 +50,14 @@ __all__ = [
     "Problem",
     "Run",
     "Verdict",
+    "analysis",
     "best_ridge",
     "best_stopping",
     "data",
     "diagnose",
     "difference",
+    "engine",
+    "errors",
     "feature_eigenvalues",
     "feature_spectrum",
     "functions",
@@ -50,13 +66,17 @@ __all__ = [
     "open",
     "plan",
     "predict",
+    "problem",
+    "problems",
     "proxy_score",
     "regularisation_path",
     "sample_complexity",
     "sampling",
     "simulate",
     "sweep",
+    "theory",
     "time_scales",
     "trainers",
     "validate",
+    "validation",
 ]

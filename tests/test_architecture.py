@@ -49,7 +49,18 @@ ALLOWED = {
     "run": {"api", "engine", "parts", "problems", "report", "store", "theory", "validation", *CONTRACTS},
     "cli": {"api", "engine", "functions", "parts", "problems", "report", "run", "store", "theory"}
     | {"validation", *CONTRACTS},
-    "__init__": {"analysis", "api", "problems", "run", "sampling", "validation", *PARTS, *CONTRACTS},
+    "__init__": {
+        "analysis",
+        "engine",
+        "theory",
+        "api",
+        "problems",
+        "run",
+        "sampling",
+        "validation",
+        *PARTS,
+        *CONTRACTS,
+    },
 }
 HOMES = {
     "hydra": "cli",

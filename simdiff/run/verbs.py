@@ -268,7 +268,7 @@ def _command(
 ) -> str:
     """The call, with the arguments that differ from their defaults."""
     defaults = inspect.signature(sweep).parameters
-    given = {name: value for name, value in settings.items() if value != defaults[name].default}
+    given = {name: value for name, value in settings.items() if repr(value) != repr(defaults[name].default)}
     words = ["problem", *([repr({k: list(v) for k, v in axes.items()})] if axes else [])]
     words += [f"theory={list(names)}"] if len(names) > 1 else [f"theory={names[0]!r}"]
     return f"simdiff.{verb}({', '.join([*words, *(f'{k}={v!r}' for k, v in given.items())])})"
