@@ -31,7 +31,8 @@ lint: .venv/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-validate: .venv/.installed
+validate: .venv/.installed-dev
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m heavy
 	for table in validation_table manifold_table manifold_twin floor_table flow_table descent_table \
 	    sample_complexity wishart_table sampling_table linear_table calibration calibration_corrections \
 	    variance_checks variance_factors lazy_networks fuzz; do \
