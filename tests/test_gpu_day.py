@@ -28,6 +28,7 @@ def gpu_day():
     return module
 
 
+@pytest.mark.heavy
 def test_steps_in_small(tmp_path):
     words = ["memory", "--small", "--minutes", "9", "--results", str(tmp_path)]
     done = subprocess.run(

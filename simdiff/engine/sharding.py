@@ -39,11 +39,14 @@ def mapped(batch: Callable, keys: jax.Array) -> Callable:
     """`batch(keys, inputs, span)` run by each device on its group's part of `keys`, and of the span."""
     if len(keys.devices()) == 1:
         return batch
+    mesh = keys.sharding.mesh  # type: ignore[attr-defined]
 
     def own(keys: jax.Array, inputs: Inputs, span: jax.Array) -> Any:
-        return batch(keys, inputs, span - jax.lax.axis_index("trials") * len(keys))
+        count = len(keys)
+        if mesh.shape[SHARED_AXIS] > 1:  # XLA lets groups that exchange numbers wait for all the others
+            return batch(keys, inputs, jnp.array([0, count]))
+        return batch(keys, inputs, span - jax.lax.axis_index("trials") * count)
 
-    mesh = keys.sharding.mesh  # type: ignore[attr-defined]
     # Loops of a kernel may start from constants, which the check of varying values would refuse.
     specs = (_TRIALS, _COPIES, _COPIES)
     return jax.shard_map(own, mesh=mesh, in_specs=specs, out_specs=_TRIALS, check_vma=False)

@@ -80,7 +80,7 @@ def test_a_run_leaves_configuration_trials_tables_report_and_figures(swept):
     expected |= {f"figures/{figure}.{kind}" for figure in figures for kind in ("png", "pdf")}
     assert expected <= names
     rest = {name.split("/")[0] for name in names - expected}
-    assert rest == {"rules", "trials"}
+    assert rest == {"rules", "trials", "finished.json"}
 
 
 def test_the_tables_have_a_row_for_every_comparison(swept):

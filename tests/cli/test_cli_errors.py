@@ -164,7 +164,7 @@ CASES = {
     "unknown flag": ("run --fast", "command line: got '--fast'; allowed: name=value overrides"),
     "unknown command": (
         "rum m=2",
-        "command: got 'rum'; allowed: run, predict, report, list .*did you mean 'run'",
+        "command: got 'rum'; allowed: run, predict, .*, list .*did you mean 'run'",
     ),
     "words after list": ("list data", "command line: got 'data'"),
     # theories that raise

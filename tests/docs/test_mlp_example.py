@@ -4,10 +4,12 @@ import importlib.util
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "mlp_against_theory.py"
 
 
+@pytest.mark.heavy
 def test_distances_are_told_and_are_those_of_the_theory_for_frozen_features(tmp_path):
     spec = importlib.util.spec_from_file_location("mlp_against_theory", EXAMPLE)
     example = importlib.util.module_from_spec(spec)

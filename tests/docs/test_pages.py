@@ -51,7 +51,10 @@ def smaller(text):
 PYTHON = [page for page in PAGES if page.name not in ELSEWHERE and blocks(page, "python")]
 
 
-@pytest.mark.parametrize("page", PYTHON, ids=lambda page: page.name)
+HEAVY = [pytest.param(page, marks=pytest.mark.heavy, id=page.name) for page in PYTHON[1:]]
+
+
+@pytest.mark.parametrize("page", [pytest.param(PYTHON[0], id=PYTHON[0].name), *HEAVY])
 def test_python_runs_as_printed(page):
     names = {}
     with warnings.catch_warnings():
@@ -78,7 +81,7 @@ def readers_folder(tmp_path, monkeypatch):
     """Where somebody follows the README: its theory is in bayes.py, and `make run` has been run."""
     (tmp_path / "bayes.py").write_text(blocks(PAGES[0], "python")[2])
     run = RunFolder(tmp_path / "runs" / "gaussian_learning_curve")
-    (run.path / "config.yaml").write_text("command: simdiff run experiment=gaussian_learning_curve\n")
+    (run.path / "config.yaml").write_text('{"command": "simdiff run experiment=gaussian_learning_curve"}')
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     yield tmp_path

@@ -15,6 +15,8 @@ from simdiff.validation import Rule, hypotheses, judge_table
 PATH = Path(__file__).parents[2] / "docs" / "examples" / "spiked_covariance.py"
 SIZES = (32, 128, 512, 2048)
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture(scope="module")
 def example():

@@ -73,6 +73,7 @@ def test_trials_extrapolate_to_the_limit_and_reject_fewer_generations(name):
     assert wrong.agree is False
 
 
+@pytest.mark.heavy
 def test_accumulated_data_level_off_and_replaced_data_do_not():
     """Measured once at d = 16, N = 64: 1.17, 1.43, 1.54, ..., 1.71 after 1, 2, 3, 8 generations."""
     grown = [simdiff.Generations(psi_n=4.0, generations=g, keep="accumulate") for g in (1, 2, 3, 8)]

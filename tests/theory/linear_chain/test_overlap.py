@@ -50,6 +50,7 @@ def test_trials_overlap_as_theory_says_and_not_as_with_other_samples(name):
     assert np.abs(pulls(problem, other, d, trials)).max() > 6.0
 
 
+@pytest.mark.heavy
 def test_digits_overlap_as_leave_one_out_theory_says_and_gaussian_theory_is_rejected():
     problem, trials = two(Digits(components=40), Ridge(0.05), 1.0), 60
     assert np.abs(pulls(problem, simdiff.predict(problem), 40, trials)).max() < 3.6
