@@ -161,6 +161,7 @@ def test_a_trial_measures_score_and_classes_as_numpy_does():
     assert found["test_class_0"] != pytest.approx(reference["test_class_1"], rel=0.01)
 
 
+@pytest.mark.heavy
 def test_a_flow_that_runs_forever_has_the_errors_of_the_minimiser():
     flow = simdiff.trainers.GradientFlow(times=(1.0, 1e9), ridge=LINEAR.trainer.ridge)
     whole = trial(simdiff.DenoisingScoreMatching(LINEAR.data, LINEAR.model, flow, LINEAR.psi_n, t=LINEAR.t))

@@ -104,6 +104,7 @@ def test_the_average_is_that_of_the_parameters_along_the_way():
     np.testing.assert_allclose(memory[-1].average, mean * start, rtol=1e-6)
 
 
+@pytest.mark.heavy
 def test_averages_and_clipped_gradients_are_what_metrics_are_measured_on():
     first = trained(ema=0.9, learning_rate=0.1, records=1, steps=1, model=LINEAR)
     tenth = trained(learning_rate=0.01, records=1, steps=1)

@@ -46,6 +46,7 @@ LEVEL = level(0.4)
 X = jnp.asarray(np.random.default_rng(0).standard_normal((7, D)))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("block", "stored"), [(64, 0), (512, 512)])
 def test_one_pass_over_the_points_gives_what_all_of_them_at_once_give(block, stored):
     training, held = points(block, stored)
@@ -60,6 +61,7 @@ def test_one_pass_over_the_points_gives_what_all_of_them_at_once_give(block, sto
     np.testing.assert_allclose(training.least(held, X, LEVEL), least, rtol=1e-9)
 
 
+@pytest.mark.heavy
 def test_points_are_drawn_from_their_probabilities():
     """4,000 draws at one place: counts of the likeliest points, and of the rest, against the softmax."""
     training, held = points(64)
@@ -154,6 +156,7 @@ def test_a_trial_is_what_numpy_gives_at_the_largest_time():
     assert np.asarray(found["collapsed"])[0] > 0.7 > 0.3 > np.asarray(found["collapsed"])[2]
 
 
+@pytest.mark.heavy
 def test_flow_trajectories_have_the_same_laws_but_end_elsewhere():
     """The entropy at a time depends on the law of x_t alone: equal, within errors, for SDE and flow."""
     flow = dataclasses.replace(EMPIRICAL, process="flow", steps=6, fresh=False)
