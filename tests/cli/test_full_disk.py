@@ -43,7 +43,7 @@ class Disk:
 
 @pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EROFS, errno.EIO])
 def test_the_run_ends_with_one_line_and_goes_on_where_it_was(here, reason, monkeypatch, capsys):
-    monkeypatch.setattr(os, "fsync", Disk(6, reason))  # marker, configuration, rule, three batches
+    monkeypatch.setattr(os, "fsync", Disk(7, reason))  # four small files, three batches
     assert cli.main(WORDS) == 2
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("simdiff: ")]
     assert len(said) == 1
