@@ -40,7 +40,8 @@ class Replanned(Exception):
 class BatchProgram:
     """`batch(keys, inputs, span)` is a NumPy array per metric: trials of `keys` of one problem at one size.
 
-    Those from span[0] to span[1], all by default, are run; the others are nan.
+    Those from span[0] to span[1], all by default, are run. The others are nan, unless groups of devices share
+    each trial: then all are run, and a reader takes those that it asked for.
     """
 
     def __init__(

@@ -41,7 +41,8 @@ def program(
     """The compiled (keys, inputs, span) -> metrics of `kernel`, `side_by_side` trials at a time under vmap.
 
     Trials from span[0] to span[1] are run, the others are nan: a few of a batch take the time of a few.
-    Keys that are split over devices make a program in which each device runs its own. `check` is called
+    Keys that are split over devices make a program in which each device runs its own, and in which groups of
+    devices that share a trial run all. `check` is called
     with what the program will give, shapes and dtypes, before it is compiled.
     """
     arrays = jax.tree.map(jnp.asarray, inputs)
