@@ -46,6 +46,28 @@ class Kernel(abc.ABC):
         """Whether faster trials are worth a longer compilation."""
         return False
 
+    @property
+    def resumable_steps(self) -> int:
+        """Steps between which a trial can be stopped and taken up again, see `window`; 0: there are none."""
+        return 0
+
+    def window(self, key: Any, inputs: Inputs, state: Any, first: Any, last: Any) -> tuple[Any, Any]:
+        """(state, metrics) after the steps from `first` to `last`, in pure JAX.
+
+        Args:
+            key: as for a call.
+            inputs: as for a call.
+            state: a pytree of arrays, what the window that ended at `first` gave; of no account at first = 0,
+                where None may take its place.
+            first: steps that are done.
+            last: steps that are done afterwards.
+
+        Returns:
+            The state, and the metrics as far as they are known: after all `resumable_steps` those of a call,
+            to the bit, in whatever windows.
+        """
+        raise TypeError(f"{type(self).__name__} has no steps to stop between")
+
     def shared(self, devices: int) -> Kernel:
         """What each of several devices runs that share the rows of a trial; see `Problem.shares_rows`."""
         raise TypeError(f"{type(self).__name__} cannot be shared: Problem.shares_rows must be false")

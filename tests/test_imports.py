@@ -19,7 +19,8 @@ LATE = {
     "version": ("from simdiff.cli.main import main; main(['--version'])", {"jax", "numpy", "hydra"}),
     "predict": (
         PREDICT,
-        {"pandas", "pyarrow", "matplotlib", "hydra", "sklearn", "scipy.stats", "scipy.optimize", "joblib"},
+        {"pandas", "pyarrow", "matplotlib", "hydra", "sklearn", "scipy.stats", "scipy.optimize", "joblib"}
+        | {"optax"},
     ),
     "simulate": ("simdiff.simulate", {"pyarrow.parquet", "matplotlib", "hydra", "sklearn", "scipy.stats"}),
     "validate": ("simdiff.Verdict", {"matplotlib", "hydra", "sklearn", "scipy.stats", "scipy.optimize"}),

@@ -15,7 +15,7 @@ from simdiff import theory
 from simdiff.api import make_study
 from simdiff.cli import finished
 from simdiff.cli.progress import RunProgress
-from simdiff.engine import check_platform, spread_over_cores, use_devices
+from simdiff.engine import check_platform, spread_over_cores, use_checkpoints, use_devices
 from simdiff.errors import InputError, check_integer
 from simdiff.functions import activation_names
 from simdiff.identity.description import flatten
@@ -140,6 +140,7 @@ def simulate(plan: Plan) -> None:
 def _take_devices(plan: Plan) -> None:
     spread_over_cores()
     use_devices(plan.setting("devices"))
+    use_checkpoints(plan.base.get("checkpoint"))
 
 
 def _simulate(run: Run) -> Run:

@@ -22,6 +22,8 @@ overrides, with their defaults:
   max_trials=512  seed=0       at one size of one point
   dtype=auto                   or float32, mixed, float64
   devices=null                 devices that share the trials; null: all GPUs, or all cores of a CPU
+  checkpoint=null              seconds between two checkpoints of a network in training; null: 60, where a
+                               trial takes long
   compilation_cache=auto       where compiled programs are kept: $JAX_COMPILATION_CACHE_DIR or, without,
                                ~/.cache/simdiff; or off, or a folder
   launcher=basic               where points run: in this process; launcher=joblib or local launcher.jobs=2:

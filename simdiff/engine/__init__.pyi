@@ -1,4 +1,5 @@
 from .batch_program import memory_notes
+from .checkpoints import Keeper, use_checkpoints
 from .cores import spread_over_cores
 from .devices import check_memory, check_platform, use_devices
 from .keys import check_seed, trial_keys
@@ -8,6 +9,7 @@ from .trials import batch_size, batches, prepare, run_trials, trials_per_call
 
 __all__ = [
     "SESSION",
+    "Keeper",
     "Session",
     "batch_size",
     "batches",
@@ -21,6 +23,7 @@ __all__ = [
     "spread_over_cores",
     "trial_keys",
     "trials_per_call",
+    "use_checkpoints",
     "use_devices",
     "whole_sizes",
 ]

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import jax
 import numpy as np
 
+from simdiff.engine.checkpoints import Slot
 from simdiff.engine.compilation import program, to_host
 from simdiff.engine.devices import (
     describe,
@@ -75,9 +76,13 @@ class BatchProgram:
         self._with_less_memory(lambda: self._program(*arguments))
 
     def __call__(
-        self, keys: jax.Array, inputs: Inputs, span: tuple[int, int] | None = None
+        self,
+        keys: jax.Array,
+        inputs: Inputs,
+        span: tuple[int, int] | None = None,
+        slot: Slot | None = None,
     ) -> dict[str, np.ndarray]:
-        """Run.
+        """Run; a batch that runs at once keeps nothing in its slot.
 
         Raises:
             InputError: memory runs out with one trial at a time.

@@ -28,10 +28,13 @@ class Session:
             that a program compiled ahead is the one that runs, and so that memory runs out once only.
         notes: a sentence for each time that memory ran out: how trials went on.
         programs: compiled batches by signature.
+        checkpoint: seconds between two checkpoints of a trial that runs in steps; None: the usual number, and
+            only where trials take long.
         pools: processes of trials on the host, by problem and number.
     """
 
     devices: int | None = None
+    checkpoint: float | None = None
     resident: dict[jax.Device, int] = dataclasses.field(default_factory=dict)
     spread: dict[tuple, int] = dataclasses.field(default_factory=dict)
     fewest: dict[tuple, int] = dataclasses.field(default_factory=dict)

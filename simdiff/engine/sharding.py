@@ -36,13 +36,16 @@ def copied(inputs: Inputs, devices: tuple[jax.Device, ...], group: int = 1) -> I
 
 
 def mapped(batch: Callable, keys: jax.Array) -> Callable:
-    """`batch(keys, inputs, span)` run by each device on its group's part of `keys`, and of the span."""
+    """`batch(keys, inputs, span)` run by each device on its group's part of `keys`, and of the span.
+
+    In the place of keys there may come a pytree of arrays as long as they are.
+    """
     if len(keys.devices()) == 1:
         return batch
     mesh = keys.sharding.mesh  # type: ignore[attr-defined]
 
-    def own(keys: jax.Array, inputs: Inputs, span: jax.Array) -> Any:
-        count = len(keys)
+    def own(keys: Any, inputs: Inputs, span: jax.Array) -> Any:
+        count = len(jax.tree.leaves(keys)[0])
         if mesh.shape[SHARED_AXIS] > 1:  # XLA lets groups that exchange numbers wait for all the others
             return batch(keys, inputs, jnp.array([0, count]))
         return batch(keys, inputs, span - jax.lax.axis_index("trials") * count)

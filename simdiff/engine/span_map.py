@@ -15,12 +15,12 @@ def whole(keys: jax.Array) -> np.ndarray:
     return np.array([0, len(keys)], np.int32)
 
 
-def span_map(run: Callable[[jax.Array], Any], keys: jax.Array, span: jax.Array, width: int) -> Any:
+def span_map(run: Callable[[Any], Any], keys: Any, span: jax.Array, width: int) -> Any:
     """`run` of each key in the span, `width` at a time under vmap; nan, or 0 of an integer, for the others.
 
     Args:
-        run: a function of one key.
-        keys: a multiple of `width` of them.
+        run: a function of one key, or of one entry of every array in a pytree.
+        keys: a multiple of `width` of them, or a pytree of arrays as long.
         span: (first, stop), which may lie before the first key and beyond the last.
         width: keys of one step; those of a step are run together if any of them is wanted.
     """
@@ -28,16 +28,21 @@ def span_map(run: Callable[[jax.Array], Any], keys: jax.Array, span: jax.Array, 
     step = traced if width == 1 else jax.vmap(traced)
 
     def add(number: jax.Array, found: Any) -> Any:
-        own = jax.lax.dynamic_slice_in_dim(keys, number * width, width)
-        new = jax.tree.map(lambda v: v[None], step(own[0])) if width == 1 else step(own)
         place = number * width
+        own = jax.tree.map(lambda v: jax.lax.dynamic_slice_in_dim(v, place, width), keys)
+        new = jax.tree.map(lambda v: v[None], step(_first(own))) if width == 1 else step(own)
         return jax.tree.map(lambda old, v: jax.lax.dynamic_update_slice_in_dim(old, v, place, 0), found, new)
 
+    count = len(jax.tree.leaves(keys)[0])
     empty = jax.tree.map(
-        lambda one: _unknown((len(keys), *one.shape), one.dtype), jax.eval_shape(traced, keys[0])
+        lambda one: _unknown((count, *one.shape), one.dtype), jax.eval_shape(traced, _first(keys))
     )
-    first, stop = jnp.clip(jnp.stack([span[0] // width, -(-span[1] // width)]), 0, len(keys) // width)
+    first, stop = jnp.clip(jnp.stack([span[0] // width, -(-span[1] // width)]), 0, count // width)
     return jax.lax.fori_loop(first, stop, add, empty)
+
+
+def _first(tree: Any) -> Any:
+    return jax.tree.map(lambda array: array[0], tree)
 
 
 def _unknown(shape: tuple[int, ...], dtype: Any) -> jax.Array:

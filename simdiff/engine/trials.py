@@ -13,13 +13,15 @@ from collections.abc import Collection, Iterable, Iterator
 
 import pandas as pd
 
+from simdiff.engine import groups
 from simdiff.engine.batch_program import BatchProgram, Replanned
+from simdiff.engine.checkpoints import Keeper, slot
 from simdiff.engine.devices import check_memory, describe, devices_for, one_lapack_thread
-from simdiff.engine.groups import Group, group
 from simdiff.engine.host_trials import run_host_trials
 from simdiff.engine.keys import trial_keys
 from simdiff.engine.rows import rows
 from simdiff.engine.session import SESSION, Session
+from simdiff.engine.staged_program import StagedProgram, runs_in_windows
 from simdiff.parts.jax_settings import pinned, with_pinned_settings
 from simdiff.parts.program_cache import keep_programs
 from simdiff.problem import Problem
@@ -51,9 +53,9 @@ def trials_per_call(problem: Problem, d: int, session: Session = SESSION) -> int
     return -(-batch_size(problem, d) // groups) * groups
 
 
-def trial_group(problem: Problem, d: int, session: Session = SESSION) -> Group:
+def trial_group(problem: Problem, d: int, session: Session = SESSION) -> groups.Group:
     """The devices that work on one trial."""
-    return group(problem, d, batch_size(problem, d), session)
+    return groups.group(problem, d, batch_size(problem, d), session)
 
 
 def batches(problem: Problem, d: int, trials: Iterable[int], session: Session = SESSION) -> list[list[int]]:
@@ -82,9 +84,13 @@ def prepare(
     if problem.on_host:
         return None
     size = trials_per_call(problem, d, session)
-    program = BatchProgram(problem, d, dtype, size, trial_group(problem, d, session), session)
+    kernel, inputs = problem.kernel(d, dtype)
+    group = trial_group(problem, d, session)
+    in_windows = group.devices == 1 and runs_in_windows(problem, d, kernel, session)
+    kind = StagedProgram if in_windows else BatchProgram
+    program = kind(problem, d, dtype, size, group, session)
     try:
-        program.compile(trial_keys(problem, d, seed, range(size)), problem.kernel(d, dtype)[1])
+        program.compile(trial_keys(problem, d, seed, range(size)), inputs)
     except Replanned:
         return prepare(problem, d, seed, dtype, session)
     return program
@@ -97,12 +103,15 @@ def run_trials(
     trials: Iterable[int],
     dtype: str = "auto",
     session: Session = SESSION,
+    keeper: Keeper | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Rows of the given trials, one frame per batch as it comes.
 
     Columns: point, d, trial, seed, [time], status, the metrics, duration (seconds per trial), device,
     platform, dtype. A row with a non-finite metric has the status `problem.failures`, "non-finite" by
     default; nothing is dropped.
+
+    `keeper` keeps the state of trials that take long, until their rows have been taken.
     """
     if problem.on_host:
         yield from run_host_trials(problem, d, seed, trials, session)
@@ -110,13 +119,19 @@ def run_trials(
     left = set(trials)
     while left:
         with contextlib.suppress(Replanned):
-            for frame in _until_replanned(problem, d, seed, left, dtype, session):
+            for frame in _until_replanned(problem, d, seed, left, dtype, session, keeper):
                 yield frame
                 left -= set(frame["trial"])
 
 
 def _until_replanned(
-    problem: Problem, d: int, seed: int, trials: Collection[int], dtype: str, session: Session
+    problem: Problem,
+    d: int,
+    seed: int,
+    trials: Collection[int],
+    dtype: str,
+    session: Session,
+    keeper: Keeper | None,
 ) -> Iterator[pd.DataFrame]:
     """The rows of `run_trials`, until trials are planned anew."""
     program = prepare(problem, d, seed, dtype, session)
@@ -127,14 +142,16 @@ def _until_replanned(
     for wanted in batches(problem, d, trials, session):
         whole = range(wanted[0] // size * size, wanted[0] // size * size + size)
         span = wanted[0] - whole[0], wanted[-1] - whole[0] + 1
+        place = slot(keeper, problem, d, seed, range(wanted[0], wanted[-1] + 1), dtype, program.devices)
         with pinned(), one_lapack_thread(session):
             arguments = program.placed(trial_keys(problem, d, seed, whole), inputs)
             inputs = arguments[1]  # on the devices from now on
             start = time.perf_counter()
-            metrics = program(*arguments, span)
-            seconds = (time.perf_counter() - start) / (span[1] - span[0])
+            metrics = program(*arguments, span, place)
+            seconds = (place.seconds + time.perf_counter() - start) / (span[1] - span[0])
         frame = rows(problem, d, seed, list(whole), metrics)
         frame["duration"] = seconds
         frame["device"], frame["platform"] = describe(program.devices), program.devices[0].platform
         frame["dtype"] = problem.arithmetic(dtype)
         yield frame[frame["trial"].isin(wanted)].reset_index(drop=True)
+        place.drop()

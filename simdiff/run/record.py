@@ -21,7 +21,7 @@ POINTS = "points.json"
 
 _ELSEWHERE = {
     *("command", "out", "name", "launcher", "devices", "compilation_cache", "figure", "experiment", "sweep"),
-    "looks",
+    *("looks", "checkpoint"),
 }
 """Entries that change no number of a report: where things run and lie, and what is drawn."""
 

@@ -1,7 +1,7 @@
 """The folder of a run: everything that a run leaves behind, and the only place it writes to.
 
     config.yaml             the resolved configuration; earlier ones as config-1.yaml, config-2.yaml, ...
-    trials/<point>/         trial rows, see `shards`
+    trials/<point>/         trial rows, see `shards`; meanwhile checkpoints of long trials
     rules/                  acceptance rules, each fixed before the trials it judges
     <name>.csv, .parquet    tables
     <name>                  texts such as report.md
@@ -29,6 +29,7 @@ import pandas as pd
 
 from simdiff.errors import InputError
 from simdiff.store import compaction, files, provenance, shards, tables
+from simdiff.store.checkpoints import Checkpoints
 
 MARKER = "simdiff.json"
 OUTPUTS = ("config.yaml", "report.html", "report.md", "summary.csv", "summary.parquet")
@@ -101,6 +102,10 @@ class RunFolder:
     def finished(self, point: str, d: int, seed: int) -> set[int]:
         """List the trials (indices) that are stored, whatever their status."""
         return self._complete(lambda there: self._cache.trials(there, point, d, seed), point, d, seed)
+
+    def checkpoints(self, point: str, facts: Mapping[str, Any]) -> Checkpoints:
+        """Where the states of a point's trials are kept that are under way; see `checkpoints`."""
+        return Checkpoints(self._trials / point, facts)
 
     def compact(self) -> int:
         """Leave each row once on disk, as another process may have stored the same trials meanwhile.

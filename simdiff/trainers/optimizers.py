@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import optax
 
 from simdiff.errors import InputError, check_choice, check_integer, check_number
 from simdiff.identity.description import describe
@@ -16,15 +14,25 @@ from simdiff.parts.registry import register
 from simdiff.trainers.base import Solution, Trainer
 from simdiff.trainers.transformations import averaged, code_of, described, is_given, transformation
 
-_SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
-    "constant": lambda rate, steps: optax.constant_schedule(rate),
-    "cosine": optax.cosine_decay_schedule,
-    "linear": lambda rate, steps: optax.linear_schedule(rate, 0.0, steps),
-    "exponential": lambda rate, steps: optax.exponential_decay(rate, steps, 0.01),
-    "warmup_cosine": lambda rate, steps: optax.warmup_cosine_decay_schedule(
-        0.0, rate, max(1, steps // 20), steps
-    ),
-}
+if TYPE_CHECKING:
+    import optax  # elsewhere late: it takes half a second, and most trials need none of it
+
+SCHEDULES = ("constant", "cosine", "linear", "exponential", "warmup_cosine")
+
+
+def learning_rate(schedule: str, rate: float, steps: int) -> optax.Schedule:
+    """The learning rate at every step, from its peak and the number of steps."""
+    import optax
+
+    if schedule == "warmup_cosine":
+        return optax.warmup_cosine_decay_schedule(0.0, rate, max(1, steps // 20), steps)
+    made = {
+        "constant": lambda: optax.constant_schedule(rate),
+        "cosine": lambda: optax.cosine_decay_schedule(rate, steps),
+        "linear": lambda: optax.linear_schedule(rate, 0.0, steps),
+        "exponential": lambda: optax.exponential_decay(rate, steps, 0.01),
+    }
+    return made[schedule]()
 
 
 @register("trainer", "optax")
@@ -66,7 +74,7 @@ class Optax(Trainer):
 
     def __post_init__(self) -> None:
         check_choice("trainer.noise", self.noise, ("fixed", "fresh"))
-        check_choice("trainer.schedule", self.schedule, _SCHEDULES)
+        check_choice("trainer.schedule", self.schedule, SCHEDULES)
         rate = check_number("trainer.learning_rate", self.learning_rate, above=0)
         object.__setattr__(self, "learning_rate", rate)
         object.__setattr__(self, "ridge", check_number("trainer.ridge", self.ridge, least=0))
@@ -186,11 +194,13 @@ class Optax(Trainer):
     @property
     def _rate(self) -> Any:
         """The learning rate at every step."""
-        return _SCHEDULES[self.schedule](self.learning_rate, self.steps)
+        return learning_rate(self.schedule, self.learning_rate, self.steps)
 
     @property
     def optimiser(self) -> optax.GradientTransformation:
         """The optax optimiser with its schedule, behind the clipping of gradients, before the average."""
+        import optax
+
         found = transformation(self.name, self._rate)
         if self.clip is not None:
             found = optax.chain(optax.clip_by_global_norm(self.clip), found)

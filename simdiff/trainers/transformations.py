@@ -9,24 +9,26 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
-import optax
 
 from simdiff.errors import InputError, check_choice
 from simdiff.identity.fingerprint import closure_fingerprint
 from simdiff.parts.import_paths import is_path, load_object
 
-NAMED: dict[str, Callable[[Any], optax.GradientTransformation]] = {
-    "sgd": optax.sgd,
-    "momentum": lambda rate: optax.sgd(rate, momentum=0.9),
-    "nesterov": lambda rate: optax.sgd(rate, momentum=0.9, nesterov=True),
-    "adam": optax.adam,
-    "adamw": optax.adamw,
-    "rmsprop": optax.rmsprop,
+if TYPE_CHECKING:
+    import optax  # elsewhere late: it takes half a second, and most trials need none of it
+
+NAMED: dict[str, tuple[str, dict[str, Any]]] = {
+    "sgd": ("sgd", {}),
+    "momentum": ("sgd", {"momentum": 0.9}),
+    "nesterov": ("sgd", {"momentum": 0.9, "nesterov": True}),
+    "adam": ("adam", {}),
+    "adamw": ("adamw", {}),
+    "rmsprop": ("rmsprop", {}),
 }
+"""Short names: the function of optax and its arguments beside the learning rate."""
 
 _ALLOWED = 'any of optax, as "lion(b1=0.95)", an import path file.py:name, or an optax.GradientTransformation'
 
@@ -37,10 +39,13 @@ def transformation(given: Any, rate: Any, field: str = "trainer.name") -> optax.
     Raises:
         InputError: there is no such optimiser, or what was found is none.
     """
+    import optax
+
     if not isinstance(given, str):
         return _checked(field, given, given)
     if given in NAMED:
-        return NAMED[given](rate)
+        function, settings = NAMED[given]
+        return getattr(optax, function)(rate, **settings)
     if is_path(given):
         return _checked(field, given, _made(field, given, load_object(field, given), rate))
     name, arguments = _parsed(field, given)
@@ -149,6 +154,7 @@ class Average(NamedTuple):
 
 def averaged(decay: float) -> optax.GradientTransformation:
     """Changes nothing, and keeps the exponential moving average of the parameters, from the start on."""
+    import optax
 
     def update(changes: Any, memory: Average, parameters: Any) -> tuple[Any, Average]:
         now = optax.apply_updates(parameters, changes)

@@ -21,7 +21,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Float
 
 from simdiff.trainers.base import Trainer
@@ -78,6 +77,8 @@ class WeightedTraining:
         self, outputs: Callable[[Any], Array], start: Any, y: Float[Array, "n O"], weights: Array
     ) -> Any:
         """Parameters after descent from `start`; `outputs(parameters)` is (n, O), 0 at the start."""
+        from optax import apply_updates
+
         assert self.trainer is not None
         share = (weights / self.count).astype(self.dtype)[:, None]
         wanted, ridge = y.astype(self.dtype), self.ridge.astype(self.dtype)
@@ -92,7 +93,7 @@ class WeightedTraining:
         def update(_: Any, state: tuple) -> tuple:
             now, memory = state
             change, memory = optimiser.update(jax.grad(loss)(now), memory, now)
-            return optax.apply_updates(now, change), memory
+            return apply_updates(now, change), memory
 
         state = (start, optimiser.init(start))
         return jax.lax.fori_loop(0, self.trainer.steps_taken, update, state)[0]

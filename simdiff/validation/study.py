@@ -40,6 +40,14 @@ class TrialStore(Protocol):
         """Keep rows."""
 
 
+@runtime_checkable
+class KeepsCheckpoints(Protocol):
+    """A store that can keep the state of trials that are under way, too."""
+
+    def checkpoints(self, point: str, facts: Mapping[str, Any]) -> engine.Keeper:
+        """Where that of a point is kept; `facts`: what numbers depend on beside the problem."""
+
+
 class InMemoryTrials:
     """Trial rows kept for the life of the process."""
 
@@ -179,13 +187,17 @@ def _name(theory: Any) -> str:
 def fill(study: Study, store: TrialStore, d: int, count: int, progress: Progress | None) -> None:
     """Run the trials below `count` that the store lacks."""
     done = {int(trial) for trial in store.trials(study.point, d, study.seed)["trial"]}
+    keeper = store.checkpoints(study.point, study.facts) if isinstance(store, KeepsCheckpoints) else None
+    if keeper is not None:
+        keeper.clear(d, study.seed, done)
     missing = [trial for trial in range(count) if trial not in done]
     report = progress or (lambda d, finished, wanted: None)
     report(d, count - len(missing), count)
     if not missing:
         return
     finished = count - len(missing)
-    for frame in engine.run_trials(study.problem, d, study.seed, missing, study.dtype):
+    named: dict[str, Any] = {} if keeper is None else {"keeper": keeper}
+    for frame in engine.run_trials(study.problem, d, study.seed, missing, study.dtype, **named):
         store.append(frame.assign(point=study.point, **study.facts))
         finished += frame["trial"].nunique()
         report(d, finished, count)

@@ -57,9 +57,9 @@ def ran(monkeypatch):
     """What the engine runs: [(problem, d, trials), ...]."""
     calls, run = [], engine.run_trials
 
-    def spy(problem, d, seed, trials, dtype="auto"):
+    def spy(problem, d, seed, trials, dtype="auto", **named):
         calls.append((problem, d, list(trials)))
-        return run(problem, d, seed, trials, dtype)
+        return run(problem, d, seed, trials, dtype, **named)
 
     monkeypatch.setattr(engine, "run_trials", spy)
     return calls
@@ -133,7 +133,7 @@ def test_the_report_says_it_all(swept):
 
 
 def test_the_same_command_again_computes_nothing(again, monkeypatch):
-    def never(*arguments):
+    def never(*arguments, **named):
         raise AssertionError("a trial was run")
 
     monkeypatch.setattr(engine, "run_trials", never)
@@ -247,7 +247,7 @@ def test_denoising_from_the_command_line(here):
 
 
 def test_interrupting_exits_with_130_and_one_line(here, monkeypatch, capsys):
-    def interrupted(*arguments):
+    def interrupted(*arguments, **named):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(engine, "run_trials", interrupted)

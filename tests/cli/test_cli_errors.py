@@ -182,6 +182,7 @@ CASES = {
     "class for a launcher": ("run launcher=slurm +launcher._target_=os.system", "override: got .*_target_"),
     "jobs": ("run launcher=slurm launcher.jobs=0", r"launcher\.jobs: got 0; allowed: an integer >= 1"),
     "launcher in a sweep": ("run -m launcher=basic,local", "sweep: got 'launcher'"),
+    "checkpoint": ("run checkpoint=often", "checkpoint: got 'often'; allowed: a finite number > 0"),
     "cache": ("run compilation_cache=3", "compilation_cache: got 3; allowed: auto, off, or a folder"),
     # folders
     "folder under a file": (f"run {OWN} out=plain/there", "run folder: got 'plain/there'.*plain is a file"),

@@ -144,13 +144,13 @@ def _nnx(module: Any) -> tuple[Tree, Output, str]:
     from flax import nnx
 
     timed = _takes_time(module.__call__, 1)
-    definition, params, rest = nnx.split(module, nnx.Param, ...)
+    definition, *states = nnx.split(module, nnx.Param, ...)
 
     def output(tree: Tree, x: Array, t: Array) -> Array:
         whole = nnx.merge(definition, tree["params"], tree["rest"])
         return whole(x, t) if timed else whole(x)
 
-    return {"params": params, "rest": rest}, output, "params"
+    return dict(zip(("params", "rest"), states, strict=True)), output, "params"
 
 
 def _timed(apply: Callable, before: int) -> Output:

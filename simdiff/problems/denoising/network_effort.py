@@ -16,8 +16,9 @@ from simdiff.models.denoising.network_functions import NetworkFunctions
 from simdiff.parts.jax_settings import with_pinned_settings
 
 _STORED_NOISE_BYTES = 2**27
-_COPIES = 6
-"""Of the parameters: themselves, gradients, two moments, an average, what an update makes."""
+_COPIES = 10
+"""Of the parameters: themselves, gradients, two moments, an average, what an update makes; and what a window
+of steps began with."""
 
 
 class PointEffort(NamedTuple):

@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Float
 
 from simdiff.engine.random_numbers import integer_rows, normal_rows
@@ -113,24 +112,58 @@ class NetworkKernel(Kernel):
 
     runs_long: ClassVar[bool] = True
 
+    @property
+    def resumable_steps(self) -> int:
+        """All of them."""
+        return self.trainer.steps_taken
+
     def __call__(self, key: Array, inputs: dict[str, Any]) -> dict[str, Array]:
         """Train from the start through the recorded steps."""
-        setup = self.program.setup(key, inputs)
-        trial = Trial(self.program, setup, self.noise_rows, inputs["ridge"])
-        evaluator = network_evaluator(self.program.sampler, trial)
+        trial, measure, start, (starts, stops) = self._prepared(key, inputs)
         update = self._update(trial)
-        stops = jnp.asarray(self.trainer.times, jnp.int32)
-        starts = jnp.concatenate([jnp.zeros(1, jnp.int32), stops[:-1]])
 
         def leg(state: tuple, ends: tuple) -> tuple[tuple, dict[str, Array]]:
             state = jax.lax.fori_loop(ends[0], ends[1], update, state)
-            return state, self._measure(trial, evaluator, state)
+            return state, measure(state)
 
+        return jax.lax.scan(leg, start, (starts, stops))[1]
+
+    def window(self, key: Array, inputs: dict[str, Any], state: Any, first: Any, last: Any) -> tuple:
+        """What lies in the window of every leg between two records; records that are known are kept.
+
+        What is drawn before training is drawn again in every window.
+        """
+        trial, measure, start, (starts, stops) = self._prepared(key, inputs)
+        update = self._update(trial)
+        records = jax.eval_shape(measure, start)
+        unknown = jax.tree.map(lambda one: jnp.full((len(stops), *one.shape), jnp.nan, one.dtype), records)
+        begun = (start, unknown)
+        if state is not None:
+            begun = jax.tree.map(lambda new, old: jnp.where(first == 0, new, old), begun, state)
+
+        def leg(now: tuple, part: tuple) -> tuple[tuple, dict[str, Array]]:
+            (begin, end), known = part
+            now = jax.lax.fori_loop(jnp.maximum(begin, first), jnp.minimum(end, last), update, now)
+            ends_here = (first < end) & (end <= last)
+            return now, jax.lax.cond(ends_here, measure, lambda _: known, now)
+
+        now, known = jax.lax.scan(leg, begun[0], ((starts, stops), begun[1]))
+        return (now, known), known
+
+    def _prepared(self, key: Array, inputs: dict[str, Any]) -> tuple:
+        """(trial, what measures a state, the state at the start, (first, last) steps of the legs)."""
+        setup = self.program.setup(key, inputs)
+        trial = Trial(self.program, setup, self.noise_rows, inputs["ridge"])
+        evaluator = network_evaluator(self.program.sampler, trial)
+        stops = jnp.asarray(self.trainer.times, jnp.int32)
+        legs = jnp.concatenate([jnp.zeros(1, jnp.int32), stops[:-1]]), stops
         start = setup.state.trained
         state = start, self.trainer.optimiser.init(start), jnp.zeros((), jnp.int32)
-        return jax.lax.scan(leg, state, (starts, stops))[1]
+        return trial, lambda now: self._measure(trial, evaluator, now), state, legs
 
     def _update(self, trial: Trial) -> Callable:
+        from optax import apply_updates  # late: it takes half a second, and most trials need none of it
+
         optimiser, size = self.trainer.optimiser, self.trainer.batch
 
         def update(step: Array, state: tuple) -> tuple:
@@ -142,7 +175,7 @@ class NetworkKernel(Kernel):
             change, memory = optimiser.update(slope, memory, trained)
             first = (diverged == 0) & ~jnp.isfinite(loss)
             diverged = jnp.where(first, step.astype(jnp.int32) + 1, diverged)
-            return optax.apply_updates(trained, change), memory, diverged
+            return apply_updates(trained, change), memory, diverged
 
         return update
 

@@ -14,7 +14,6 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Float
 
 from simdiff.engine.random_numbers import integer_rows
@@ -59,13 +58,15 @@ class OptaxKernel(Kernel):
         return metrics
 
     def _update(self, gradient: Callable, scale: Array) -> Callable:
+        from optax import apply_updates  # late: it takes half a second, and most trials need none of it
+
         optimiser = self.trainer.optimiser
 
         def update(step: Array, state: tuple) -> tuple:
             a, memory = state
             slope = gradient(step, a * scale.astype(a.dtype)) / scale.astype(a.dtype)
             change, memory = optimiser.update(slope.astype(a.dtype), memory, a)
-            return optax.apply_updates(a, change), memory
+            return apply_updates(a, change), memory
 
         return update
 
