@@ -1,7 +1,8 @@
 """Array shapes and types of the numerical rooms are checked at run time under pytest.
 
-Compiled programs go to a folder of the session's own, never to the user's cache. The CPU is one device, here
-and in processes that tests start, whatever ran before: numbers then have the same bits everywhere.
+Compiled programs go to a folder of the session's own, which its processes share, never to the user's cache.
+The CPU is one device, here and in processes that tests start, whatever ran before: numbers then have the same
+bits everywhere.
 """
 
 import atexit
@@ -21,5 +22,6 @@ install_import_hook([f"simdiff.{room}" for room in CHECKED], "typechecker.check"
 os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count=1 {os.environ.get('XLA_FLAGS', '')}"
 os.environ.pop("JAX_NUM_CPU_DEVICES", None)
 os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)
-os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="simdiff-cache-")
-atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="simdiff-cache-")
+    atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)

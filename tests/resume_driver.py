@@ -1,9 +1,9 @@
-"""Runs of one sweep in forked processes: `python resume_driver.py <fuses> <words ...>`, in some folder.
+"""Runs of one sweep in forked processes, in some folder: `python resume_driver.py PART FUSES WORDS ...`.
 
-Into `whole` runs an undisturbed process; into `killed` one after another that dies by SIGKILL for each of
-the fuses (a JSON list), and one that may finish; into `shared` two at once; into `storm` four at once, each
-killed and started again. What happened goes to stdout as JSON. The program is imported once; JAX starts in
-each child.
+Into `whole` runs an undisturbed process. Part `alone`: into `killed` one after another that dies by SIGKILL
+for each of the fuses (a JSON list), and one that may finish. Part `crowd`: into `shared` two at once; into
+`storm` four at once, each killed and started again. What happened goes to stdout as JSON. The program is
+imported once; JAX starts in each child.
 
 A process dies right before a drawn one of its operations on files of the run folder, and not at a drawn time:
 between two operations a death leaves the same files wherever it falls, and how fast the machine is cannot
@@ -96,12 +96,17 @@ def _reap(child: int, running: set[int], counts: dict[str, int], flags: int = os
         counts[{-signal.SIGKILL: "killed", 0: "finished"}.get(code, "failed")] += 1
 
 
-if __name__ == "__main__":
-    fuses, words, moments = json.loads(sys.argv[1]), sys.argv[2:], random.Random(5)
-    whole = wait(start(words, "whole"))
+def alone(words: list[str], fuses: list[int]) -> dict[str, object]:
     killed = [{"status": wait(start(words, "killed", fuse)), "files": shards("killed")} for fuse in fuses]
-    finished = wait(start(words, "killed"))
+    return {"killed": killed, "finished": wait(start(words, "killed"))}
+
+
+def crowd(words: list[str], fuses: list[int]) -> dict[str, object]:
     shared = [wait(child) for child in [start(words, "shared"), start(words, "shared")]]
-    stormy = storm(words, "storm", 6.0, 4, max(fuses), moments) | {"last": wait(start(words, "storm"))}
-    happened = {"whole": whole, "killed": killed, "finished": finished, "shared": shared, "storm": stormy}
-    json.dump(happened, sys.stdout)
+    stormy = storm(words, "storm", 6.0, 4, max(fuses), random.Random(5))
+    return {"shared": shared, "storm": stormy | {"last": wait(start(words, "storm"))}}
+
+
+if __name__ == "__main__":
+    part, fuses, words = {"alone": alone, "crowd": crowd}[sys.argv[1]], json.loads(sys.argv[2]), sys.argv[3:]
+    json.dump({"whole": wait(start(words, "whole"))} | part(words, fuses), sys.stdout)

@@ -34,7 +34,9 @@ def test_no_input_leads_to_a_traceback(script, last, tmp_path):
     assert count == last + len(stored)
 
 
-@pytest.mark.parametrize("script", STORED)
+@pytest.mark.parametrize(
+    "script", ["fuzz_calls.py", pytest.param("fuzz_commands.py", marks=pytest.mark.heavy)]
+)
 def test_a_planted_fault_is_noticed(script, tmp_path):
     failed, count = failures(script, tmp_path, "0", "2", "planted")
     assert len(failed) == count > 0

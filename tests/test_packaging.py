@@ -39,7 +39,8 @@ def wheel(tmp_path_factory):
 
 
 def test_the_wheel_holds_every_module_and_every_configuration(wheel):
-    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "simdiff").rglob("*.py")}
+    files = [path for path in (ROOT / "simdiff").rglob("*") if path.is_file()]
+    modules = {str(path.relative_to(ROOT)) for path in files if "__pycache__" not in path.parts}
     configs = {f"simdiff/{path.relative_to(ROOT)}" for path in (ROOT / "configs").rglob("*.yaml")}
     held = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert held == modules | configs

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -21,6 +22,10 @@ DICTIONARY = "DATA.md"
 _KINDS = ("csv", "html", "json", "md", "parquet", "pdf", "png", "yaml")
 _PLACES = re.compile(r"(trials/[A-Za-z0-9_-]+|rules|figures(-\d+)?)")
 _ALLOWED = "an archive that `simdiff export` wrote"
+_DAMAGE = (
+    *(OSError, EOFError, zlib.error, zipfile.BadZipFile, zipfile.LargeZipFile),
+    *(NotImplementedError, RuntimeError),  # a way of packing or a password that no export uses
+)
 
 
 def export(folder: str | os.PathLike[str], archive: str | os.PathLike[str], dictionary: str) -> Path:
@@ -66,7 +71,7 @@ def unpack(archive: str | os.PathLike[str], folder: str | os.PathLike[str]) -> P
                 files.make_folder(place.parent)
                 with files.replacing(place) as part:
                     part.write_bytes(packed.read(name))
-    except (OSError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+    except _DAMAGE as error:
         raise InputError("archive", str(archive), _ALLOWED, str(error)) from error
     return target
 

@@ -162,6 +162,7 @@ def test_the_best_ridge_reaches_the_threshold_there_and_not_before(problem, metr
     assert least(problem, 0.99 * found.psi_n, metric) > threshold * (1 + 1e-5)
 
 
+@pytest.mark.heavy
 def test_a_fixed_ridge_needs_more_samples_than_the_best():
     tuned = sample_complexity(PROBLEM, threshold=0.1)
     fixed = sample_complexity(PROBLEM, threshold=0.1, ridge=1e-3)

@@ -45,6 +45,7 @@ def test_a_models_samples_do_not_depend_on_how_many_there_are(monkeypatch):
     np.testing.assert_array_equal(few, many[:3])
 
 
+@pytest.mark.heavy
 def test_trained_models_and_theory_have_one_density_and_a_wrong_theory_another():
     """P = 20 F: within the errors; the dynamics of P = 2 F is far away."""
     found = learned_density(LINE, models=150, samples=300, seed=3)

@@ -74,6 +74,7 @@ def test_a_report_of_another_configuration_is_refused_in_one_line(mine, words, t
     assert content(mine) == before
 
 
+@pytest.mark.heavy
 def test_figures_devices_and_launchers_are_no_other_configuration(mine):
     words = ["-m", *OWN, "level=1,2", "figure.kind=curves", "devices=1", "name=other"]
     assert cli.main(["report", *words, "out=mine"]) == 0

@@ -14,7 +14,7 @@ from simdiff.store import RunFolder
 
 PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
 
-QUICK = ["sizes=[8,12,16]", "precision=0.9", "max_trials=4", "figure.kind=none", "compilation_cache=off"]
+QUICK = ["sizes=[8,12,16]", "precision=0.9", "max_trials=4", "figure.kind=none"]
 FLOW = ["trainer.ridge=0.1"]
 SMALL = ["psi_n=1", "model.psi_p=1", "t=0.5"]
 COMMANDS = {
@@ -33,7 +33,7 @@ COMMANDS = {
     "activation": ["predict", "model.activation=my_parts:cubed_tanh", *SMALL],
     "theory": ["predict", "theory=bayes_floor", *SMALL],
     "launcher": ["run", "-m", "problem=largest_of_normals", "psi_n=2,4", "launcher=backwards", *QUICK],
-    "figure": ["run", "problem=largest_of_normals", "figure.pulls=true", *QUICK[:3], "compilation_cache=off"],
+    "figure": ["run", "problem=largest_of_normals", "figure.pulls=true", *QUICK[:3]],
     "bad data": ["run", "data=two_clouds", "data.distance=2"],
     "bad launcher": ["run", "launcher=backwards", "launcher.jobs=two"],
     "bad trainer": ["run", "trainer=lions"],

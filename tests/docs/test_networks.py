@@ -9,7 +9,7 @@ from simdiff.cli.main import main
 
 PAGE = Path(__file__).parents[2] / "docs" / "networks.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-QUICK = ["figure.kind=none", "compilation_cache=off", "max_trials=4", "precision=0.9"]
+QUICK = ["figure.kind=none", "max_trials=4", "precision=0.9"]
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +19,7 @@ def names():
     return there
 
 
+@pytest.mark.heavy
 def test_the_file_is_twenty_lines_and_trains(names):
     assert len(BLOCKS[0].strip().splitlines()) <= 20
     rows = names["rows"]
@@ -29,10 +30,12 @@ def test_the_file_is_twenty_lines_and_trains(names):
     assert by_step.iloc[-1] < 0.9 * by_step.iloc[0]
 
 
+@pytest.mark.heavy
 def test_a_theory_of_random_features_is_an_approximation(names):
     assert set(names["verdict"].table["verdict"]) == {"approximation"}
 
 
+@pytest.mark.heavy
 def test_a_program_that_is_not_in_jax_meets_its_theory(names):
     verdict = names["found"]
     assert verdict.agree is True, verdict

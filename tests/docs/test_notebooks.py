@@ -17,6 +17,7 @@ def code_of(notebook):
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.heavy
 def test_every_cell_runs(notebook):
     names = {}
     with warnings.catch_warnings():

@@ -51,10 +51,8 @@ def smaller(text):
 PYTHON = [page for page in PAGES if page.name not in ELSEWHERE and blocks(page, "python")]
 
 
-HEAVY = [pytest.param(page, marks=pytest.mark.heavy, id=page.name) for page in PYTHON[1:]]
-
-
-@pytest.mark.parametrize("page", [pytest.param(PYTHON[0], id=PYTHON[0].name), *HEAVY])
+@pytest.mark.heavy
+@pytest.mark.parametrize("page", PYTHON, ids=lambda page: page.name)
 def test_python_runs_as_printed(page):
     names = {}
     with warnings.catch_warnings():

@@ -110,6 +110,7 @@ def test_the_command_leaves_verdicts_and_figures(folder):
     assert "agree in all of 4 comparisons" in (folder / "runs" / "ridge" / "report.md").read_text()
 
 
+@pytest.mark.heavy
 def test_stored_trials_serve_another_theory_which_is_rejected(folder, example, monkeypatch):
     monkeypatch.chdir(folder)
     (folder / "forgetful.py").write_text(FORGETFUL)

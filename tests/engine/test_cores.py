@@ -48,7 +48,7 @@ def test_devices_of_a_process(code, count):
 )
 def test_what_was_said_before_counts(environment, expected, monkeypatch):
     said = {}
-    monkeypatch.setattr(cores, "_cores", lambda: 96)
+    monkeypatch.setattr(cores, "available_cores", lambda: 96)
     monkeypatch.setattr(jax.config, "update", said.__setitem__)
     monkeypatch.delenv("XLA_FLAGS")
     for name, value in environment.items():

@@ -98,6 +98,7 @@ def test_eight_devices_give_the_very_numbers_of_one(eight):
     assert eight["mean"] != numbers(Mean(), range(13), seed=1)
 
 
+@pytest.mark.heavy
 def test_matrix_products_differ_by_rounding_only(eight, monkeypatch):
     """XLA orders their sums by the threads of the process, the loop around a trial, the devices sharing it.
 

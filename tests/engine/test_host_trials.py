@@ -202,6 +202,7 @@ def fit(x, y):
 """
 
 
+@pytest.mark.heavy
 def test_an_estimator_of_scikit_learn_gets_its_verdicts_from_a_script_without_a_guard(folder):
     script = FILE + ESTIMATOR + "settings = dict(sizes=(8, 12), extrapolation='none', precision=0.05)\n"
     script += "print(*(simdiff.validate(Fit(), t, **settings).agree for t in (theory, wrong)))\n"

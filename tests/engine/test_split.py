@@ -1,6 +1,7 @@
 """A trial too large for a device is split over several: the same numbers, a part of the memory on each.
 
-`python test_split.py` with eight simulated CPU devices prints as JSON what the first tests compare.
+`python test_split.py short` with eight simulated CPU devices prints as JSON what the first tests compare, and
+`python test_split.py long` what the heavy ones do.
 """
 
 import dataclasses
@@ -49,6 +50,8 @@ CASES = {
     "few rows": simdiff.DenoisingScoreMatching(simdiff.data.LinearManifold(0.5), FEATURES, m=2),
 }
 """200 features at d = 40, in store 256: of eight devices with 32 each the last has padding only."""
+SHORT = ("gaussian", "few rows")
+LONG = tuple(name for name in CASES if name not in SHORT)
 BATCHES = {"linear manifold": 8}
 """Trials at a time, if not one."""
 LARGE = {  # 1024 features at d = 128, in float64 as this ridge asks for
@@ -95,25 +98,36 @@ def temporaries(problem, count):
     return compilation.program(kernel, *arguments, 1).memory_analysis().temp_size_in_bytes
 
 
-def on_eight_devices():
+def in_short():
     """What is compared with one device."""
     gram, right = system()
     wrong = gram.copy()
     wrong[:12, 84:] = wrong[84:, :12] = 0.0
     found = {"solutions": {count: split_solution(gram, right, count) for count in (2, 4, 8)}}
     found["wrong"] = split_solution(wrong, right, 8)
-    found["bytes"] = [[temporaries(problem, 1), temporaries(problem, 8)] for problem in LARGE.values()]
+    return found | metrics_of(SHORT) | {"memory ran out": memory_runs_out(CASES["few rows"])}
+
+
+def in_long():
+    """What takes long to compile."""
+    found = {"bytes": [[temporaries(problem, 1), temporaries(problem, 8)] for problem in LARGE.values()]}
     found["kinked"] = [[temporaries(problem, 1), temporaries(problem, 8)] for problem in KINKED]
+    return found | metrics_of(LONG)
+
+
+def metrics_of(names):
+    """The numbers of these cases, and how their trials were planned."""
+    found = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | HURRY)
         patch.setattr(devices, "usable_memory", lambda *_: problem.split_memory(40, 2))
-        for name, problem in CASES.items():
+        for name in names:
+            problem = CASES[name]
             batch = BATCHES.get(name, 1)
             patch.setattr(trials, "batch_size", lambda problem, d, batch=batch: batch)
             group = trials.trial_group(problem, 40)
             found[f"plan {batch}"] = [group.devices, group.split, trials_per_call(problem, 40)]
             found[name] = numbers(problem)
-    found["memory ran out"] = memory_runs_out(CASES["few rows"])
     return found
 
 
@@ -137,12 +151,21 @@ def memory_runs_out(problem):
 
 @pytest.fixture(scope="module")
 def eight():
+    return on_eight_devices("short")
+
+
+@pytest.fixture(scope="module")
+def eight_long():
+    return on_eight_devices("long")
+
+
+def on_eight_devices(part):
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
     paths = os.pathsep.join([str(HERE.parent), str(HERE.parent.parent), str(HERE.parent.parent.parent)])
     environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": paths}
     # conftest, so that shapes are checked there too
     program = f"import conftest, runpy; runpy.run_path({str(HERE)!r}, run_name='__main__')"
-    command = [sys.executable, "-c", program]
+    command = [sys.executable, "-c", program, part]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -170,30 +193,46 @@ def on_one_device(monkeypatch, problem):
 
 # Points of a hidden manifold come from float32 products, whose last digit differs between programs.
 @pytest.mark.parametrize(
-    ("name", "bound"), [(name, 1e-6 if name == "hidden manifold" else 1e-9) for name in CASES]
+    ("name", "bound"), [(name, 1e-6 if name == "hidden manifold" else 1e-9) for name in LONG]
 )
-def test_a_split_trial_has_the_numbers_of_a_whole_one(eight, monkeypatch, name, bound):
+@pytest.mark.heavy
+def test_further_split_trials_have_the_numbers_of_whole_ones(eight_long, monkeypatch, name, bound):
+    same_as_whole(eight_long, monkeypatch, name, bound)
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_a_split_trial_has_the_numbers_of_a_whole_one(eight, monkeypatch, name):
+    same_as_whole(eight, monkeypatch, name, 1e-9)
+
+
+def same_as_whole(found, monkeypatch, name, bound):
     whole = on_one_device(monkeypatch, CASES[name])
-    np.testing.assert_allclose(eight[name], whole, rtol=bound)
+    np.testing.assert_allclose(found[name], whole, rtol=bound)
     with pytest.raises(AssertionError):
-        np.testing.assert_allclose(eight[name], whole[::-1], rtol=1e-3)
+        np.testing.assert_allclose(found[name], whole[::-1], rtol=1e-3)
 
 
 def test_idle_devices_help_to_split(eight):
-    """Two are enough. One trial a batch takes all eight, eight trials a batch run on four pairs."""
+    """Two are enough. One trial a batch takes all eight."""
     assert eight["plan 1"] == [8, True, 1]
-    assert eight["plan 8"] == [2, True, 8]
 
 
-def test_memory_of_a_split_trial(eight):
-    for problem, (whole, part) in zip(LARGE.values(), eight["bytes"], strict=True):
+@pytest.mark.heavy
+def test_eight_trials_run_on_four_pairs(eight_long):
+    assert eight_long["plan 8"] == [2, True, 8]
+
+
+@pytest.mark.heavy
+def test_memory_of_a_split_trial(eight_long):
+    for problem, (whole, part) in zip(LARGE.values(), eight_long["bytes"], strict=True):
         assert part < 0.4 * whole < 0.4 * problem.memory(128)
         assert part < problem.split_memory(128, 8) < problem.split_memory(128, 2) < problem.memory(128)
         assert problem.split_memory(128, 1) == problem.memory(128)
 
 
-def test_memory_of_activations_with_kinks(eight):
-    for problem, (whole, part) in zip(KINKED, eight["kinked"], strict=True):
+@pytest.mark.heavy
+def test_memory_of_activations_with_kinks(eight_long):
+    for problem, (whole, part) in zip(KINKED, eight_long["kinked"], strict=True):
         assert whole < problem.memory(128)
         assert part < problem.split_memory(128, 8)
 
@@ -277,4 +316,4 @@ def test_a_trial_is_refused_where_splitting_does_not_help(four):
 
 
 if __name__ == "__main__":
-    json.dump(on_eight_devices(), sys.stdout)
+    json.dump({"short": in_short, "long": in_long}[sys.argv[1]](), sys.stdout)

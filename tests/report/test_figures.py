@@ -107,6 +107,7 @@ def here(tmp_path, monkeypatch):
 QUICK = ["problem=own_problem:Mean", "sizes=[20,40]", "precision=0.5", "max_trials=8"]
 
 
+@pytest.mark.heavy
 def test_maps_without_a_theory_show_the_estimates(here, capsys):
     axes = ["level=1,2", "slope=1,2", "figure.kind=maps", "figure.x=level", "figure.y=slope"]
     assert cli.main(["run", "-m", *QUICK, *axes, "out=maps"]) == 0

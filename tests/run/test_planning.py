@@ -31,6 +31,7 @@ def test_a_plan_asks_for_about_the_trials_that_the_run_takes():
     assert found._repr_html_().count("<tr>") == 3
 
 
+@pytest.mark.heavy
 def test_a_theory_off_by_what_the_plan_says_is_rejected_four_times_in_five():
     """Of 30 runs; a binomial share of 0.8 has a standard error of 0.07 then."""
     problem = Mean(spread=0.02, level=1.0)
@@ -55,7 +56,8 @@ def test_sizes_that_would_take_too_long_have_no_pilot(monkeypatch):
     monkeypatch.setattr(store, "append", keep(store.append, ran))
     found = planned(studies, store, 4, pilot_seconds=0.5)
     assert {*ran} == {20}
-    assert found.table["seconds"].is_monotonic_increasing
+    near, *far = found.table["seconds"]
+    assert near < min(far)
     assert found.table["trials"].min() >= 12
 
 

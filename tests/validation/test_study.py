@@ -263,6 +263,7 @@ def both_wrong(problem):
     return {name: 1.01 * value for name, value in mean_theory(problem).items()}
 
 
+@pytest.mark.heavy
 def test_a_correct_theory_is_rejected_no_more_often_than_alpha(verdicts):
     rejected = sum(verdict.agree is False for verdict in verdicts["right"])
     assert rejected <= stats.binom.ppf(0.999, SEEDS, 0.05)

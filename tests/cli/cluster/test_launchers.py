@@ -36,7 +36,7 @@ def settings(kind: str, *words: str) -> dict:
     return dict(make_plan([f"launcher={kind}", *words], False, "simdiff").launcher)
 
 
-@pytest.mark.parametrize("kind", ["joblib", "local"])
+@pytest.mark.parametrize("kind", [pytest.param("joblib", marks=pytest.mark.heavy), "local"])
 def test_jobs_leave_the_tables_of_one_process(kind: str, here: Path) -> None:
     pytest.importorskip("submitit" if kind == "local" else kind, reason='pip install "simdiff[cluster]"')
     assert cli.main(["run", "-m", *SWEEP, "out=one"]) == 0

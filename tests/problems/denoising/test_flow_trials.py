@@ -57,8 +57,8 @@ def test_flow_is_what_an_independent_solution_says(shape, ridge):
 @pytest.mark.parametrize(
     ("psi_p", "m", "data"),
     [
-        (1.5, 2, simdiff.data.HiddenManifold(0.5)),
-        (3.0, 1, simdiff.data.LinearManifold(0.5)),
+        pytest.param(1.5, 2, simdiff.data.HiddenManifold(0.5), marks=pytest.mark.heavy),
+        pytest.param(3.0, 1, simdiff.data.LinearManifold(0.5), marks=pytest.mark.heavy),
         (1.0, math.inf, None),
     ],
 )

@@ -34,8 +34,8 @@ def problem(model, data):
 @pytest.mark.parametrize(
     "data",
     [
-        simdiff.data.LinearManifold(0.5),
-        simdiff.data.HiddenManifold(2.0, "tanh"),
+        pytest.param(simdiff.data.LinearManifold(0.5), marks=pytest.mark.heavy),
+        pytest.param(simdiff.data.HiddenManifold(2.0, "tanh"), marks=pytest.mark.heavy),
         simdiff.data.GaussianMixture(0.5, covariances=0.5),
     ],
     ids=lambda data: type(data).__name__,

@@ -76,6 +76,7 @@ def test_errors_on_fresh_points_are_those_of_random_features_in_law_and_not_thos
         assert np.all(np.abs(pulls) < 5) == agree  # t with 5 degrees of freedom: p = 0.004 each
 
 
+@pytest.mark.heavy
 def test_trained_long_frozen_features_meet_the_ridge_minimiser_and_on_the_way_the_flow():
     trainer = simdiff.trainers.Optax("sgd", 0.2, 12000, ridge=RIDGE, records=3)
     found = run_kernel(problem(FEATURES, trainer), D, KEYS[1])
@@ -99,6 +100,7 @@ def test_a_linear_network_is_the_linear_model_and_its_bias_free_twin_is_not_its_
     np.testing.assert_allclose(found["test"], expected["test"], rtol=0.05)
 
 
+@pytest.mark.heavy
 def test_a_linear_network_meets_the_linear_theory_and_a_wrong_theory_is_rejected():
     point = problem(LINEAR, sgd(rate=0.1, steps=50, records=1), psi_n=2.0)
     assert point.default_theory == "linear_denoiser"
@@ -132,6 +134,7 @@ def test_what_the_output_stands_for_is_only_a_way_to_write_it():
     np.testing.assert_allclose(found[0], -x @ w.T, rtol=1e-10)
 
 
+@pytest.mark.heavy
 def test_fresh_noise_trains_towards_m_infinity_where_train_is_memorization():
     trainer = simdiff.trainers.Optax("sgd", 0.05, 800, batch=32, noise="fresh", ridge=RIDGE, records=1)
     trainer = dataclasses.replace(trainer, schedule="linear")

@@ -13,7 +13,7 @@ from simdiff.problems.denoising import noise_average
 KEY = jax.random.key(3)
 
 
-@pytest.mark.parametrize("activation", ["tanh", "relu", "hard_tanh"])
+@pytest.mark.parametrize("activation", ["tanh", pytest.param("relu", marks=pytest.mark.heavy), "hard_tanh"])
 def test_metrics_are_the_limit_of_many_draws(activation):
     d, draws_a_sample = 30, 4000
     case = problem(psi_p=1.5, m=math.inf, activation=activation)
@@ -35,6 +35,7 @@ def test_metrics_are_the_limit_of_many_draws(activation):
     assert exact["memorization"] == exact["train"]
 
 
+@pytest.mark.heavy
 def test_the_series_is_long_enough(monkeypatch):
     case, d = problem(psi_p=2.0, m=math.inf, activation="relu"), 64
     short = run_kernel(case, d, KEY)

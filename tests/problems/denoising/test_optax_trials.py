@@ -44,6 +44,7 @@ def test_the_objective_falls_and_records_are_log_spaced():
     assert np.all(np.diff(found["objective"]) < 0)
 
 
+@pytest.mark.heavy
 def test_sgd_is_gradient_flow_in_the_stated_time():
     """Full-batch steps multiply the error in B by (1 - rate (U + ridge)): no constant is hidden."""
     coarse = trained(name="sgd", learning_rate=0.02, steps=500, ridge=1e-2)
@@ -54,6 +55,7 @@ def test_sgd_is_gradient_flow_in_the_stated_time():
     assert abs(half["train"][-1] / coarse["train"][-1] - 1) > 5e-2
 
 
+@pytest.mark.heavy
 def test_batches_on_fixed_noise_stay_near_the_minimiser_and_fresh_noise_near_m_infinity():
     settings = {"name": "sgd", "learning_rate": 0.1, "steps": 6000, "batch": 32, "ridge": 1e-2}
     settings["schedule"] = "linear"

@@ -95,6 +95,7 @@ def test_primal_equals_dual(monkeypatch):
 
 
 @pytest.mark.parametrize(("dtype", "ridge", "bound"), [("float32", 1e-3, 1e-4), ("mixed", 1e-4, 1e-4)])
+@pytest.mark.heavy
 def test_low_precision_is_accurate_where_it_is_chosen(dtype, ridge, bound):
     case, d = problem(psi_p=3.0, m=4, ridge=ridge), 60
     assert case.arithmetic() == dtype

@@ -68,6 +68,7 @@ def test_a_difference_far_below_the_noise_of_either_is_seen_and_none_is_not():
     assert none.loc["value", "p_value"] > 0.01
 
 
+@pytest.mark.heavy
 def test_p_values_of_no_difference_are_uniform():
     """24 seeds: the share below 0.25 has a standard deviation of 0.088; 3 of them each way."""
     found = [

@@ -39,7 +39,11 @@ PLANE = simdiff.EnsembleSampling(
 
 
 @pytest.mark.parametrize(
-    ("problem", "size"), [(LINE, 300), (PLANE, 12)], ids=["1-D denoiser, P > F", "2-D score, P < F"]
+    ("problem", "size"),
+    [
+        pytest.param(LINE, 300, id="1-D denoiser, P > F", marks=pytest.mark.heavy),
+        pytest.param(PLANE, 12, id="2-D score, P < F"),
+    ],
 )
 def test_a_trial_is_what_numpy_gives(problem, size):
     kernel, inputs = problem.kernel(size, "float64")

@@ -135,6 +135,7 @@ def products(scores):
     return off[:, :, None] * off[:, None, :]
 
 
+@pytest.mark.heavy
 def test_networks_approach_the_kernel_as_they_get_wider():
     """Each one like width^-1/2; means and covariances of ensembles closer than chance tells at width 512."""
     lazy = ensemble(LAZY.model)
@@ -150,6 +151,7 @@ def test_networks_approach_the_kernel_as_they_get_wider():
     assert paths[1] < 0.5 * np.sqrt(np.mean((wide - other) ** 2))
 
 
+@pytest.mark.heavy
 def test_a_trial_trains_judges_and_samples_one_model():
     """Samples in float32, the default, are those of float64, and those of Euler's method step by step."""
     kernel, inputs = LAZY.kernel(SIZE, "float64")

@@ -65,7 +65,13 @@ def test_a_gauss_rule_of_as_many_nodes_is_far_off_at_the_hard_edge(psi_D):
 
 
 @pytest.mark.parametrize("psi_D", [0.9, 1.0, 1.1])
-@pytest.mark.parametrize("trainer", [simdiff.trainers.Ridge(1e-3), simdiff.trainers.GradientFlow((1.0, 1e4))])
+@pytest.mark.parametrize(
+    "trainer",
+    [
+        simdiff.trainers.Ridge(1e-3),
+        pytest.param(simdiff.trainers.GradientFlow((1.0, 1e4)), marks=pytest.mark.heavy),
+    ],
+)
 def test_predictions_away_from_the_edge_are_those_of_the_gauss_rule(psi_D, trainer):
     problem = dataclasses.replace(problem_at(psi_D, 0.3), trainer=trainer)
     values, weights = marchenko_pastur(psi_D, 256)

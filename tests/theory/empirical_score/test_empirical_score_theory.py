@@ -164,6 +164,7 @@ def test_classes_with_spectra_have_limits_but_no_exact_law():
     assert math.isnan(entropy_density(law, 0.4, 0.3, d=20))
 
 
+@pytest.mark.heavy
 def test_the_exact_law_agrees_with_trials_and_the_curve_of_the_limit_is_rejected():
     problem = simdiff.EmpiricalScore(alpha=0.6, times=(0.25, 0.6), trajectories=256)
     sizes = (6, 9)

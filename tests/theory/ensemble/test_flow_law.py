@@ -101,7 +101,13 @@ def excess(each):
     return (raw - chance) / chance
 
 
-@pytest.mark.parametrize("problem", [LAZY, EARLY], ids=["lazy, descent", "features, flow"])
+TRAINED = [
+    pytest.param(LAZY, id="lazy, descent", marks=pytest.mark.heavy),
+    pytest.param(EARLY, id="features, flow"),
+]
+
+
+@pytest.mark.parametrize("problem", TRAINED)
 def test_means_and_covariances_are_those_of_ensembles(problem):
     """Twins: a mean without its shift of the order of 1/P, a covariance 1.3 times larger."""
     law = first_order(problem)
@@ -117,7 +123,7 @@ def test_means_and_covariances_are_those_of_ensembles(problem):
     assert excess(products - 1.3 * wanted) > 4.0
 
 
-@pytest.mark.parametrize("problem", [LAZY, EARLY], ids=["lazy, descent", "features, flow"])
+@pytest.mark.parametrize("problem", TRAINED)
 def test_losses_are_those_of_ensembles(problem):
     rows = simdiff.simulate(dataclasses.replace(problem, samples=0), d=SIZE, trials=MODELS)
     law, end = first_order(problem), limit(problem)
@@ -127,6 +133,7 @@ def test_losses_are_those_of_ensembles(problem):
     assert rows["test"].mean() - end.test > 3.0 * error
 
 
+@pytest.mark.heavy
 def test_the_truncated_basis_has_the_full_kernels_law():
     """Twice the landmarks, ten times the range of eigenvalues: V moves by less than 0.5% of its maximum."""
     coarse = first_order(LAZY)
@@ -173,6 +180,7 @@ def test_predictions_run_through_the_registry(monkeypatch):
     assert in_features(wide).model.network == LAZY.model
 
 
+@pytest.mark.heavy
 def test_an_expansion_that_gives_a_negative_train_error_gives_nan_with_a_reason():
     problem = simdiff.EnsembleSampling(
         PointMasses([-1.0, 0.0, 1.0]),

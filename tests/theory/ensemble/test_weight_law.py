@@ -113,6 +113,7 @@ def test_losses_are_those_of_trained_models():
     assert rows["test"].mean() - end.test > 3 * error
 
 
+@pytest.mark.heavy
 def test_averages_over_samples_are_those_of_trained_models():
     """The effective dynamics at P = 100 F; at 3 F more samples lie in gaps."""
     problem = dataclasses.replace(LINE, samples=256, fresh=16)

@@ -61,7 +61,9 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param("accumulate", marks=pytest.mark.heavy), "a share, few samples"]
+)
 def test_trials_extrapolate_to_the_limit_and_reject_fewer_generations(name):
     problem = simdiff.Generations(**{"data": TWO, "psi_n": 4.0, **CASES[name]})
     settings = {"sizes": (12, 20, 40), "precision": 0.1, "max_trials": 300, "seed": 2}

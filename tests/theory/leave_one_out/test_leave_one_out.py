@@ -51,7 +51,12 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+LONG = ("three draws", "in time", "sampling")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.heavy] * (name in LONG)) for name in CASES]
+)
 def test_trials_on_images_are_predicted_and_gaussian_theory_is_rejected(name):
     problem, trials, gaussian = CASES[name]
     rows = simdiff.simulate(problem, trials=trials, seed=11)
