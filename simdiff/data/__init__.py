@@ -1,6 +1,7 @@
 """Data laws: what x is drawn from."""
 
 from simdiff.data.base import DataLaw, Sampler
+from simdiff.data.elliptical import Elliptical
 from simdiff.data.gaussian import Gaussian, PowerLaw
 from simdiff.data.gaussian_mixture import GaussianMixture
 from simdiff.data.hidden_manifold import HiddenManifold
@@ -12,6 +13,7 @@ from simdiff.data.points import PointSet
 __all__ = [
     "DataLaw",
     "Digits",
+    "Elliptical",
     "Gaussian",
     "GaussianMixture",
     "HiddenManifold",

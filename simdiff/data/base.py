@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -79,6 +79,20 @@ class GaussianSampler(DiagonalSampler):
         return frame > 0
 
 
+class GaussianClasses(NamedTuple):
+    """x as a mixture of K Gaussians that share eigenvectors.
+
+    The eigenvalues of class k are scale_k times its row: `eigenvalues` has one row for all classes, or
+    K. `means` are coordinates along orthonormal directions, in units of sqrt(d).
+    """
+
+    probabilities: Float[np.ndarray, " K"]
+    scales: Float[np.ndarray, " K"]
+    eigenvalues: Float[np.ndarray, "k s"]
+    directions: Float[np.ndarray, " s"]
+    means: Float[np.ndarray, "K r"]
+
+
 class DataLaw(abc.ABC):
     """A law of data in R^d for every d. Concrete laws are frozen dataclasses."""
 
@@ -105,6 +119,15 @@ class DataLaw(abc.ABC):
     @property
     def linear_theory(self) -> str | None:
         """The theory of linear models on such data, where that of Gaussian data does not hold."""
+        return None
+
+    @property
+    def minimum_theory(self) -> str | None:
+        """The theory of exact minimisers, linear or not, where it is not that of Gaussian data."""
+        return None
+
+    def gaussian_classes(self) -> GaussianClasses | None:
+        """x as a mixture of Gaussians, a continuous one by a fine quadrature; None for other laws."""
         return None
 
     def population(self) -> Float[np.ndarray, "m d"] | None:

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from simdiff.data.base import DataLaw, Frame, Sampler
+from simdiff.data.base import DataLaw, Frame, GaussianClasses, Sampler
 from simdiff.data.gaussian import Gaussian
 from simdiff.engine.random_numbers import normal_rows, uniform_rows
 from simdiff.errors import InputError, check_number
@@ -94,6 +94,7 @@ class GaussianMixture(DataLaw):
     gaussian: ClassVar[bool] = False
     gaussian_features: ClassVar[bool] = False
     knows_score: ClassVar[bool] = True
+    minimum_theory: ClassVar[str] = "mixed_gaussians"
     size: ClassVar[int | None] = None
     """d, in a law that `at_size(d)` returned: its spectrum then has the directions between the classes."""
 
@@ -182,12 +183,26 @@ class GaussianMixture(DataLaw):
         """
         if self.size is not None:
             return self._spectrum_at(self.size)
+        values, directions = self._within()
+        return self.probabilities @ values, directions
+
+    def _within(self) -> tuple[np.ndarray, np.ndarray]:
+        """(K, s) eigenvalues of the classes along common directions, and the weights (s,) of these."""
         edges = np.unique(np.concatenate([np.cumsum(law.spectrum()[1]) for law in self.spectra]).round(12))
-        middles = edges - 0.5 * np.diff(edges, prepend=0.0)
-        within = sum(
-            w * _quantiles(law, middles) for w, law in zip(self.probabilities, self.spectra, strict=True)
-        )
-        return np.asarray(within), np.diff(edges, prepend=0.0)
+        weights = np.diff(edges, prepend=0.0)
+        return np.stack([_quantiles(law, edges - 0.5 * weights) for law in self.spectra]), weights
+
+    def gaussian_classes(self) -> GaussianClasses:
+        """The classes; at a size with the numbers of directions and the means that they have there."""
+        c = self.coordinates
+        if self.size is None:
+            values, directions = self._within()
+            means = c if self.decay == 0.0 else np.zeros_like(c)
+            return GaussianClasses(self.probabilities, np.ones(self.classes), values, directions, means)
+        rows = np.stack([law.inputs(self.size)["eigenvalues"] for law in self.spectra])
+        values, counts = np.unique(rows, axis=1, return_counts=True)
+        means = self.size**-self.decay * c
+        return GaussianClasses(self.probabilities, np.ones(self.classes), values, counts / self.size, means)
 
     def _spectrum_at(self, d: int) -> tuple[np.ndarray, np.ndarray]:
         p, m, v = self.probabilities, *(np.asarray(part) for part in self.mixture(d)[:2])

@@ -171,7 +171,7 @@ def test_a_flow_that_runs_forever_has_the_errors_of_the_minimiser():
 
 
 def test_no_theory_of_gaussian_features_is_compared():
-    assert LINEAR.default_theory is None
+    assert LINEAR.default_theory == "mixed_gaussians"
     with pytest.raises(InputError, match="Gaussian given the class only"):
         simdiff.predict(LINEAR, "gaussian_equivalence")
 

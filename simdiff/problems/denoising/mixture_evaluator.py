@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from simdiff.data.elliptical import EllipticalSampler
 from simdiff.data.gaussian_mixture import MixtureSampler
 from simdiff.problems.denoising.dispatch import evaluator
 from simdiff.problems.denoising.evaluators import Evaluator, even
@@ -15,7 +16,9 @@ from simdiff.problems.denoising.training_path import TrainingPath
 class MixtureEvaluator(Evaluator):
     """4 d fresh pairs of sample and noise, the same for all errors; a class without any has error nan."""
 
-    def __init__(self, program: TrialProgram, sampler: MixtureSampler, setup: Setup) -> None:
+    def __init__(
+        self, program: TrialProgram, sampler: MixtureSampler | EllipticalSampler, setup: Setup
+    ) -> None:
         self._program, self._sampler, self._setup = program, sampler, setup
         self._all, self._count = program.test_rows(setup)
         pairs = setup.pairs
@@ -71,6 +74,9 @@ class MixtureEvaluator(Evaluator):
         return self._sampler.labels(keys.test_samples, self._setup.pairs.frame, index)
 
 
+@evaluator.register(EllipticalSampler)
 @evaluator.register(MixtureSampler)
-def _of_mixture(sampler: MixtureSampler, program: TrialProgram, setup: Setup) -> MixtureEvaluator:
+def _of_mixture(
+    sampler: MixtureSampler | EllipticalSampler, program: TrialProgram, setup: Setup
+) -> MixtureEvaluator:
     return MixtureEvaluator(program, sampler, setup)

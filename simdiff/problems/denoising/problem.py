@@ -101,7 +101,9 @@ class DenoisingScoreMatching(Problem):
 
     @property
     def default_theory(self) -> str | None:
-        """Theory knows the exact minimiser, and flow or descent towards it, of data without classes."""
+        """Theory knows the exact minimiser, and flow or descent towards it of data without classes."""
+        if self.trainer.solution == "minimum" and self.model.theory and self.data.minimum_theory:
+            return self.data.minimum_theory
         if not self.data.gaussian_features:
             return None
         theories = {"minimum": self.model.theory, "path": self.model.path_theory}
