@@ -40,7 +40,12 @@ ALLOWED = {
     "theory/ensemble": {"theory/numerics"},
     "theory/generations": {"theory/denoising"},
     "theory/leave_one_out": {"theory/denoising", "theory/linear_chain", "theory/numerics"},
-    "theory/mixed_gaussians": {"theory/denoising", "theory/numerics"},
+    "theory/mixed_gaussians": {
+        "theory/denoising",
+        "theory/leave_one_out",
+        "theory/linear_chain",
+        "theory/numerics",
+    },
     "validation": {"engine", "theory", *CONTRACTS},
     "store": {"errors"},
     "analysis": {"engine", "problems", "sampling", "theory", *PARTS, *CONTRACTS},

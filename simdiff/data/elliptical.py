@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 from simdiff.data.base import DataLaw, DiagonalSampler, Frame, GaussianClasses
 from simdiff.data.gaussian import Gaussian, PowerLaw
 from simdiff.data.gaussian_mixture import Mixture
-from simdiff.data.points import PointSet, prepare
+from simdiff.data.points import PointSet, prepare, squared_radii
 from simdiff.data.radius_law import RadiusLaw, Student, Values, student_rows, value_rows
 from simdiff.engine.random_numbers import normal_rows
 from simdiff.errors import InputError, check_number
@@ -98,7 +98,9 @@ class Elliptical(DataLaw):
 
     gaussian: ClassVar[bool] = False
     gaussian_features: ClassVar[bool] = False
+    diagonal: ClassVar[bool] = True
     minimum_theory: ClassVar[str] = "mixed_gaussians"
+    linear_theory: ClassVar[str] = "mixed_gaussians"
 
     def __init__(
         self,
@@ -132,10 +134,9 @@ class Elliptical(DataLaw):
             InputError: not a table of finite numbers, or points that are all the same.
         """
         prepared = points.prepared if isinstance(points, PointSet) else prepare(_check_points(points), None)
-        values, rank = prepared.eigenvalues, prepared.rank
-        whitened = prepared.points[:, :rank].astype(np.float64) ** 2 / values[:rank]
+        values = prepared.eigenvalues
         weights = np.full(values.size, 1.0 / values.size)
-        return cls((values.tolist(), weights.tolist()), radius=np.sqrt(whitened.mean(axis=1)).tolist())
+        return cls((values.tolist(), weights.tolist()), radius=np.sqrt(squared_radii(prepared)).tolist())
 
     def arguments(self) -> dict[str, object]:
         """As the constructor takes them; see `parts.vary`."""
@@ -201,12 +202,16 @@ class Elliptical(DataLaw):
         return self.shape.ratios()
 
     def notes(self) -> tuple[str, ...]:
-        """Those of the spectrum, and that of heavy tails."""
+        """Those of the spectrum, what is inferred, and that of heavy tails."""
         heavy = self.radius == "student" and self.df <= _FINITE_FOURTH_MOMENT
-        return (*self.shape.notes(), *((_HEAVY.format(self.df),) if heavy else ()))
+        return (*self.shape.notes(), _INFERRED, *((_HEAVY.format(self.df),) if heavy else ()))
 
 
 _FINITE_FOURTH_MOMENT = 4.0
+_INFERRED = (
+    "elliptical data: the exact score infers the radius from x_t, so at size d the score error lies below "
+    "that given the radius by what is not of order 1/d; extrapolate it from large sizes"
+)
 _HEAVY = (
     "Student's law with df = {0:g} <= 4: the fourth moment of x is infinite, so means over samples converge "
     "more slowly than standard errors say, and extrapolation in 1/d is not expected to hold"

@@ -29,7 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32
 
-from simdiff.data.base import DataLaw, DiagonalSampler, Frame, Sampler
+from simdiff.data.base import DataLaw, DiagonalSampler, Frame, GaussianClasses, Sampler
 from simdiff.data.gaussian import FixedSpectrumSampler
 from simdiff.engine.random_numbers import integer_rows
 from simdiff.errors import InputError, check_integer
@@ -132,6 +132,14 @@ class PointSet(DataLaw):
         """The points as trials see them, float64; a twin has none."""
         return None if self.twin else self.prepared.points.astype(np.float64)
 
+    def gaussian_classes(self) -> GaussianClasses | None:
+        """As if points were elliptical, each radius a class: closer to images than one Gaussian is."""
+        if self.twin:
+            return None
+        squares, (values, weights) = squared_radii(self.prepared), self.spectrum()
+        shares = np.full(squares.size, 1.0 / squares.size)
+        return GaussianClasses(shares, squares, values[None], weights, np.zeros((squares.size, 1)))
+
     @property
     def diagonal(self) -> bool:
         """In the eigenbasis of all points' covariance."""
@@ -227,6 +235,14 @@ def length_ratios(prepared: Prepared) -> tuple[float, float]:
 @functools.lru_cache(maxsize=16)
 def _prepared(law: PointSet, stamp: tuple[int, ...]) -> Prepared:
     return prepare(law.load(), law.components)
+
+
+def squared_radii(prepared: Prepared) -> Float[np.ndarray, " m"]:
+    """x^T Sigma^-1 x over the number of directions that vary, of every point; their mean is 1."""
+    rank = prepared.rank
+    whitened = prepared.points[:, :rank].astype(np.float64) ** 2 / prepared.eigenvalues[:rank]
+    squares = whitened.mean(axis=1)
+    return squares / squares.mean()
 
 
 def prepare(x: Float[np.ndarray, "m d"], components: int | None) -> Prepared:

@@ -104,12 +104,11 @@ class DenoisingScoreMatching(Problem):
         """Theory knows the exact minimiser, and flow or descent towards it of data without classes."""
         if self.trainer.solution == "minimum" and self.model.theory and self.data.minimum_theory:
             return self.data.minimum_theory
-        if not self.data.gaussian_features:
-            return None
         theories = {"minimum": self.model.theory, "path": self.model.path_theory}
         found = theories.get(self.trainer.solution or "")
         known = self.trainer.solution == "minimum" or math.isinf(self.m)
-        return self.data.linear_theory or found if found and known and self.model.linear else found
+        linear = self.data.linear_theory if found and known and self.model.linear else None
+        return linear or (found if self.data.gaussian_features else None)
 
     @property
     def times(self) -> tuple[float, ...] | None:

@@ -109,9 +109,9 @@ class Generations(Problem):
         return (*(_DIVERGENCES if self.kl else ()), *_LOSSES)
 
     @property
-    def default_theory(self) -> str:
-        """Free sums and products of spectra, in the limit."""
-        return "generations"
+    def default_theory(self) -> str | None:
+        """Free sums and products of spectra, in the limit, unless samples have radii of their own."""
+        return "generations" if self.data.gaussian_features else None
 
     def count(self, d: int) -> int:
         """N at size d."""

@@ -230,8 +230,10 @@ class LinearSampling(Problem):
         return {"type": type(self).__name__, **fields}
 
     @property
-    def default_theory(self) -> str:
+    def default_theory(self) -> str | None:
         """One-point functionals of Sigma_hat: of Gaussian data, or those that the data law names."""
+        if not self.data.gaussian_features:
+            return None if self.bias else self.data.linear_theory
         gaussian = self.bias or (self.singular and (self.kl or self.splits == 2))  # no other has these
         return (None if gaussian else self.data.linear_theory) or "linear_sampling"
 

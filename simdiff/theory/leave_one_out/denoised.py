@@ -14,7 +14,7 @@ the real axis. Training in time takes a contour.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from jaxtyping import Float
@@ -24,6 +24,7 @@ from simdiff.theory.denoising.gradient_flow import check_times
 from simdiff.theory.leave_one_out.contour_rule import CLOSE, COUNTS, Functionals
 from simdiff.theory.leave_one_out.noise_draws import Setting, ridge_errors
 from simdiff.theory.leave_one_out.population import Population
+from simdiff.theory.linear_chain.one_point import Rule
 from simdiff.theory.numerics.contour import GROWTH
 from simdiff.theory.numerics.filters import training_filter
 from simdiff.theory.protocols import is_minimum, takes_time
@@ -53,7 +54,7 @@ def denoised_errors(problem: Any, points: Population, count: int) -> Errors | No
         hint = "training in time is described with the noise average taken exactly"
         raise InputError("m", problem.m, "math.inf for theory=leave_one_out", hint)
     times = check_times(problem.trainer.training_times)
-    return _in_time(Functionals(points, count), at, times, float(problem.trainer.step))
+    return errors_in_time(Functionals(points, count), at, times, float(problem.trainer.step))
 
 
 def _setting(problem: Any, count: int) -> Setting:
@@ -84,7 +85,19 @@ def _minimum(functionals: Functionals, at: Setting) -> Errors:
     }
 
 
-def _in_time(functionals: Functionals, at: Setting, times: Float[np.ndarray, " t"], step: float) -> Errors:
+class HasRule(Protocol):
+    """A population with rules for functionals of its sample covariance, see `contour_rule.Functionals`."""
+
+    @property
+    def points(self) -> Any:
+        """What has the `eigenvalues` of Sigma."""
+
+    def rule(self, observables: Float[np.ndarray, "w d"], offset: float, width: float, count: int) -> Rule:
+        """Weights of (1/d) tr w g(Sigma_hat)."""
+
+
+def errors_in_time(functionals: HasRule, at: Setting, times: Float[np.ndarray, " t"], step: float) -> Errors:
+    """All errors by two contours that agree; nan where they do not."""
     before: Errors | None = None
     for nodes in COUNTS:
         found = _by_rule(functionals, at, times, step, nodes)
@@ -101,7 +114,7 @@ def _distance(before: Errors, after: Errors) -> float:
 
 
 def _by_rule(
-    functionals: Functionals, at: Setting, times: Float[np.ndarray, " t"], step: float, nodes: int
+    functionals: HasRule, at: Setting, times: Float[np.ndarray, " t"], step: float, nodes: int
 ) -> Errors:
     """All errors by one contour; phi is entire, and does not grow right of the contour's left end."""
     offset = (at.h + at.ridge + GROWTH / float(times[-1])) / at.a2

@@ -197,6 +197,15 @@ def test_a_continuous_radius_is_averaged_until_it_settles():
     )
 
 
+def test_images_are_compared_with_the_elliptical_law_of_their_radii():
+    digits = simdiff.data.Digits(components=12)
+    known = simdiff.predict(problem(Elliptical.fit(digits), Linear()))
+    found = simdiff.predict(problem(digits, Linear()), theory="mixed_gaussians")
+    close(found, {name: known[name] for name in found}, 1e-6)
+    with pytest.raises(InputError, match="mixture of Gaussians"):
+        simdiff.predict(problem(digits.gaussian_twin(), Linear()), theory="mixed_gaussians")
+
+
 def test_a_rule_that_does_not_settle_gives_nan_and_says_so(monkeypatch):
     monkeypatch.setattr(mixed_gaussians, "RADII", (2, 3))
     monkeypatch.setattr(mixed_gaussians, "BIASES", (2, 3))
