@@ -89,8 +89,13 @@ def _samples(problem: Any) -> bool:
 
 
 def _refined(problem: Any) -> Found:
-    """By Gauss rules of more and more nodes, until two agree; at once where nothing is averaged over."""
+    """By Gauss rules of more and more nodes, until two agree; at once where nothing is averaged over.
+
+    Metrics that do not settle are nan. Those that grow faster than r^2, such as the covariance's error, are
+    the last to do so.
+    """
     before: dict[str, np.ndarray] = {}
+    unsettled: list[str] = []
     for radii, biases in zip(RADII, BIASES, strict=True):
         classes = classes_of(problem.data, radii)
         found, exact = _by_rule(problem, classes, biases)
@@ -98,10 +103,13 @@ def _refined(problem: Any) -> Found:
             return found
         if not all(np.isfinite(value).all() for value in found.values()):
             return "a value is not finite"
-        if (exact and not classes.reduced) or _agree(before, found):
+        unsettled = [name for name in found if not _agree(before.get(name), found[name])]
+        if (exact and not classes.reduced) or not unsettled:
             return found
         before = found
-    return f"Gauss rules of up to {radii} radii and {biases} biases do not settle"
+    why = f"Gauss rules of up to {radii} radii and {biases} biases do not settle at {_place(problem)}"
+    warnings.warn(f"{why}: nan for {', '.join(unsettled)}", ConvergenceWarning, stacklevel=3)
+    return before | {name: np.full_like(before[name], math.nan) for name in unsettled}
 
 
 def _by_rule(problem: Any, classes: Classes, biases: int) -> tuple[Found, bool]:
@@ -128,9 +136,8 @@ def _named(classes: Classes, found: ClassErrors) -> dict[str, np.ndarray]:
     return totals if classes.reduced else totals | each
 
 
-def _agree(before: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> bool:
-    close = (np.abs(found[name] - old) <= SAME * np.abs(old) for name, old in before.items())
-    return bool(before) and all(np.all(each) for each in close)
+def _agree(before: np.ndarray | None, found: np.ndarray) -> bool:
+    return before is not None and bool(np.all(np.abs(found - before) <= SAME * np.abs(before)))
 
 
 def _place(problem: Any) -> str:

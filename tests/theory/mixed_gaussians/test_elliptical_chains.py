@@ -10,6 +10,7 @@ import simdiff
 from simdiff.data import Elliptical, Gaussian, GaussianMixture
 from simdiff.errors import InputError
 from simdiff.models import Linear
+from simdiff.theory.denoising.gaussian_equivalence import ConvergenceWarning
 from simdiff.trainers import GradientFlow, Ridge
 
 SPECTRUM = ([0.5, 1.5], [0.5, 0.5])
@@ -91,6 +92,17 @@ def test_training_in_time_with_one_radius_is_that_on_gaussian_data():
     found = simdiff.predict(flow(Elliptical(SPECTRUM, radius=[1.0]), 1.0, 30.0))
     for name, value in known.items():
         np.testing.assert_allclose(found[name], value, rtol=2e-4, err_msg=name)
+
+
+def test_only_what_does_not_settle_is_nan():
+    with pytest.warns(ConvergenceWarning, match="nan for covariance$"):
+        found = simdiff.predict(chain(Elliptical(df=6.0), 4.0))
+    assert [name for name, value in found.items() if math.isnan(value)] == ["covariance"]
+    near = simdiff.predict(chain(Elliptical(df=1000.0), 4.0))
+    gaussian = simdiff.predict(chain(Gaussian(), 4.0))
+    for name in ("kl_sampled_target", "kl_target_sampled"):
+        assert near[name] == pytest.approx(gaussian[name], rel=0.01)
+        assert found[name] > 1.3 * gaussian[name]
 
 
 def test_what_has_no_theory_says_so():
