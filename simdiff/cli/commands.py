@@ -258,6 +258,7 @@ def list_all(groups: Mapping[str, Sequence[str]], experiments: Mapping[str, str]
     width = max(map(len, experiments), default=0)
     for name, note in experiments.items():
         print(f"    {name:<{width}}  {note}")
+    print("paper cards (experiment=papers/ID/FIGURE)\n    simdiff list papers")
 
 
 def _studies(plan: Plan, *, here: bool = True) -> dict[int, Study]:

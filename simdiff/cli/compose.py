@@ -36,6 +36,8 @@ CONFIGS = next(
 )
 FOLDERS = [folder.name for folder in CONFIGS.iterdir() if folder.is_dir() and folder.name[0] not in "_."]
 GROUPS = sorted([*KINDS, "launcher", *FOLDERS])
+PAPERS = "papers/"
+"""What the names of paper cards among the experiments begin with."""
 
 
 def make_plan(overrides: Sequence[str], multirun: bool, command: str) -> Plan:
@@ -236,7 +238,7 @@ def _known_keys() -> list[str]:
         names |= {path for part in registry.parts(kind).values() for path in _paths(part.entry, f"{kind}.")}
     names |= _paths(own_settings(), "figure.")
     for file in CONFIGS.rglob("*.yaml"):
-        group = file.parent.name if file.parent != CONFIGS else ""
+        group = file.relative_to(CONFIGS).parts[0] if file.parent != CONFIGS else ""
         if group != "experiment":
             content = OmegaConf.to_container(OmegaConf.load(file), resolve=False)
             names |= _paths(content, f"{group}." if group else "")
@@ -299,13 +301,14 @@ def options(group: str) -> list[str]:
         return list(launchers())
     if group in KINDS:
         return list(registry.parts(group))
-    return sorted(file.stem for file in (CONFIGS / group).glob("*.yaml"))
+    files = (file.relative_to(CONFIGS / group) for file in (CONFIGS / group).rglob("*.yaml"))
+    return sorted(file.with_suffix("").as_posix() for file in files)
 
 
 def experiment_notes() -> dict[str, str]:
-    """The first sentence of each experiment's heading comment."""
+    """The first sentence of each experiment's heading comment; paper cards are told apart (`papers`)."""
     notes = {}
-    for name in options("experiment"):
+    for name in (name for name in options("experiment") if not name.startswith(PAPERS)):
         lines = (CONFIGS / "experiment" / f"{name}.yaml").read_text().splitlines()
         heading = itertools.takewhile(lambda line: line.startswith("#"), lines[1:])
         notes[name] = " ".join(line.lstrip("# ") for line in heading).split(": ")[0].split(". ")[0]

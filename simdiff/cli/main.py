@@ -12,6 +12,7 @@ import importlib.metadata
 import logging
 import os
 import shlex
+import shutil
 import sys
 import warnings
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ _COMMANDS = {
     "report": "write the report of a run folder again, also while the run goes on",
     "export": "pack a run folder, with a dictionary of its data, into a zip file",
     "import": "unpack such a file into a new folder",
-    "list": "name experiments, data, models, activations, trainers, problems and theories",
+    "list": "name experiments, data, models, activations, trainers, problems, theories and paper cards",
 }
 
 
@@ -89,6 +90,8 @@ def _parser(described: str | None) -> argparse.ArgumentParser:
         sub = kinds.add_parser(name, help=text, description=text, formatter_class=raw)
         if name in _FILES:
             _add_files(sub, name)
+        elif name == "list":
+            sub.add_argument("what", nargs="?", help="papers: the paper cards, with claims and sources")
         elif name not in _SIMPLE:
             _add_arguments(sub, name)
         if name == described and name not in _SIMPLE:
@@ -130,14 +133,20 @@ def _dispatch(argv: list[str]) -> int:
         parser.print_help()
         return 0
     if arguments.command == "list":
-        return _list_all()
+        return _list(arguments.what)
     if arguments.command in _FILES:
         return _move(arguments)
     words = ([*arguments.overrides, *extra], arguments.multirun, shlex.join(["simdiff", *argv]))
     return _carry_out(arguments, words)
 
 
-def _list_all() -> int:
+def _list(what: str | None) -> int:
+    if what is not None:
+        from simdiff.cli import papers
+
+        check_choice("list", what, ["papers"])
+        print(papers.listed(shutil.get_terminal_size((100, 24)).columns))
+        return 0
     from simdiff.cli import commands
     from simdiff.cli.compose import GROUPS, experiment_notes, options
 

@@ -21,7 +21,7 @@ KINDS = ("data", "model", "trainer", "schedule")
 RUN_SETTINGS = (
     *("problem", "theory", "sizes", "extrapolation", "precision", "absolute", "alpha", "seed"),
     *("max_trials", "dtype", "devices"),
-    *("launcher", "checkpoint", "compilation_cache", "name", "known", "out", "sweep", "figure"),
+    *("launcher", "checkpoint", "compilation_cache", "name", "known", "card", "out", "sweep", "figure"),
     "experiment",
 )
 """Entries that all points of a run share; every other entry is an argument of the problem."""
