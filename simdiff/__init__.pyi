@@ -13,6 +13,7 @@ from . import (
     trainers,
     validation,
 )
+from .analysis.best import best
 from .analysis.best_ridge import best_ridge
 from .analysis.densities import learned_density
 from .analysis.diagnosis import diagnose
@@ -51,6 +52,7 @@ __all__ = [
     "Run",
     "Verdict",
     "analysis",
+    "best",
     "best_ridge",
     "best_stopping",
     "data",
