@@ -28,9 +28,8 @@ def fit_exponent(stats: SizeStats, x: npt.ArrayLike | None = None, correction: f
     """The exponent of means at the sizes of `stats`, or at other numbers `x`, one for each of its entries.
 
     Raises:
-        InputError: fewer sizes than coefficients, means that are not positive or drown in their errors,
-        or numbers x
-            that are not positive.
+        InputError: fewer sizes than coefficients, means that are not positive or drown in their errors, or
+            numbers x that are not positive.
     """
     at = np.asarray(stats.sizes if x is None else x, np.float64)
     if at.shape != stats.means.shape or not (at > 0).all():

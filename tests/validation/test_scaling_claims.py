@@ -1,5 +1,6 @@
 """Exponents, crossings and data collapse on made-up data with known answers, and wrong answers rejected."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -108,11 +109,11 @@ def test_pulls_of_exponents_follow_student():
     assert (wrong < 0.05).mean() > 0.5
 
 
-def binder(seed, error=1e-3):
+def binder(seed, error=1e-3, sizes=(16, 24, 32, 48, 64)):
     """tanh((t - 1) d / 10) - 1 / (2 d): neighbouring curves cross at 1 - 5 / (d d')."""
     rng, t = np.random.default_rng(seed), np.linspace(0.96, 1.02, 15)
     curves = []
-    for d in (16, 24, 32, 48, 64):
+    for d in sizes:
         value = np.tanh(0.1 * (t - 1.0) * d) - 0.5 / d + error * rng.standard_normal(15)
         curves.append(known_curve(d, t, value, np.full(15, error)))
     return curves
@@ -131,11 +132,19 @@ def test_crossings_drift_towards_the_critical_point():
     assert judge_claim(limit, 0.995, precision=0.003).verdict == "disagree"
 
 
-def test_errors_of_crossings_are_those_of_repetitions():
-    limits = [crossing_limit(crossings(binder(seed), (0.96, 1.02)), 2.0)[0] for seed in range(60)]
-    pulls = np.array([(limit.value - 1.0) / limit.stderr for limit in limits])
-    assert 0.6 < pulls.std() < 1.3
-    assert abs(pulls.mean()) < 0.6
+@pytest.mark.parametrize("sizes", [(16, 24, 36), (16, 24, 32, 48, 64)], ids=["three sizes", "five"])
+def test_errors_of_crossings_are_those_of_repetitions(sizes):
+    """Twin: without the covariance of neighbours errors are too small for three sizes, too large for five."""
+    found = [crossings(binder(seed, 2e-4, sizes), (0.96, 1.02)) for seed in range(400)]
+    apart = [[dataclasses.replace(each, with_next=0.0) for each in one] for one in found]
+    right, wrong = (spread([crossing_limit(one, 2.0)[0] for one in all_]) for all_ in (found, apart))
+    assert abs(right - 1) < 0.12  # 400 repetitions: 3.4 standard errors
+    assert abs(wrong - 1) > 0.12
+    assert (wrong > 1) == (len(sizes) == 3)
+
+
+def spread(limits):
+    return np.std([(limit.value - 1.0) / limit.stderr for limit in limits])
 
 
 def test_a_covariance_is_used_where_times_run_along_trials():
