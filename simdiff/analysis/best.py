@@ -115,7 +115,7 @@ def _first(span: Any) -> list[Any]:
     if isinstance(span, list):
         return span
     count = 1 + max(2, math.ceil(_PER_DECADE * math.log10(span[1] / span[0])))
-    return np.geomspace(*span, count).tolist()
+    return np.geomspace(span[0], span[1], count).tolist()
 
 
 def _nearer(span: Any, values: Sequence[float], at: float) -> list[float]:

@@ -29,7 +29,7 @@ from simdiff.theory.denoising.inputs import (
     stack,
 )
 from simdiff.theory.denoising.learning_curve import TheoryInputs, learning_curves
-from simdiff.theory.protocols import is_minimum
+from simdiff.theory.protocols import Described, is_minimum
 
 _SMALL_BATCH, _LARGE_BATCH = 16, 1024
 _MOST_ATOMS_IN_LARGE_BATCH = 64
@@ -42,7 +42,7 @@ class ConvergenceWarning(UserWarning):
 
 
 @register("theory", "gaussian_equivalence")
-def predict(problem: Any) -> dict[str, float]:
+def predict(problem: Described) -> dict[str, float]:
     """Limits of the problem's metrics (errors per dimension) as d grows.
 
     test, train, memorization and objective for every data law with a spectrum; score and floor where
@@ -75,7 +75,7 @@ predict.many = predict_many  # type: ignore[attr-defined]
 predict.solution = "minimum"  # type: ignore[attr-defined]
 
 
-def _ridge(problem: Any) -> float:
+def _ridge(problem: Described) -> float:
     trainer = getattr(problem, "trainer", None)
     if not is_minimum(trainer):
         hint = "gaussian_equivalence describes the exact ridge minimiser only; use trainer=Ridge(...)"
@@ -107,7 +107,7 @@ def _rows(
     return rows
 
 
-def _score(problem: Any, setting: TheoryInputs, gaussian_score: float) -> dict[str, float]:
+def _score(problem: Described, setting: TheoryInputs, gaussian_score: float) -> dict[str, float]:
     """Score and floor; {} where the floor is not known. test = h score + floor, whatever the floor."""
     floor = bayes_floor(problem, setting)
     if floor is None:

@@ -56,7 +56,7 @@ from simdiff.theory.denoising.pair_response import (
 from simdiff.theory.numerics.contour import Contour, Region, contour_in
 from simdiff.theory.numerics.filters import Filter, training_filter
 from simdiff.theory.numerics.vanishing import Estimate, Training, refined_train_errors, train_errors
-from simdiff.theory.protocols import takes_time
+from simdiff.theory.protocols import Described, takes_time
 
 INTERVALS = (128, 256, 512)
 """Numbers of intervals on the upper half of the contour: few, because each is compiled."""
@@ -272,7 +272,7 @@ def _holds_spectrum(setting: TheoryInputs, contour: Contour, nodes: Nodes) -> bo
 
 
 @register("theory", "gradient_flow")
-def predict(problem: Any) -> dict[str, PerTime]:
+def predict(problem: Described) -> dict[str, PerTime]:
     """Limits of the problem's metrics as d grows, each an array over `problem.trainer.times`.
 
     test, train, memorization and objective for every data law with a spectrum; score and floor where the
@@ -298,7 +298,7 @@ def predict_many(problems: Sequence[Any]) -> list[dict[str, PerTime]]:
 predict.many = predict_many  # type: ignore[attr-defined]
 
 
-def _ridge(problem: Any) -> float:
+def _ridge(problem: Described) -> float:
     trainer = getattr(problem, "trainer", None)
     if not takes_time(trainer):
         hint = "gradient_flow describes training from zero in time; use trainer=GradientFlow(...)"
@@ -306,7 +306,7 @@ def _ridge(problem: Any) -> float:
     return check_number("trainer.ridge", problem.trainer.ridge, least=0)
 
 
-def _row(problem: Any, setting: TheoryInputs) -> dict[str, PerTime]:
+def _row(problem: Described, setting: TheoryInputs) -> dict[str, PerTime]:
     step = problem.trainer.step
     parts = {"": np.asarray(setting.weights)} | parts_of(setting)
     padded, weights = _padded(setting, np.stack(list(parts.values())))

@@ -18,6 +18,7 @@ from simdiff.errors import InputError, check_number
 from simdiff.theory.denoising.bayes_floor import hidden_manifold_floor
 from simdiff.theory.denoising.learning_curve import TheoryInputs
 from simdiff.theory.numerics.quadrature import constants
+from simdiff.theory.protocols import Described
 
 
 def inputs_of_many(problems: Sequence[Any], ridges: Sequence[float]) -> list[TheoryInputs]:
@@ -38,7 +39,7 @@ def inputs_of_many(problems: Sequence[Any], ridges: Sequence[float]) -> list[The
     return settings
 
 
-def inputs_of(problem: Any, ridge: float) -> TheoryInputs:
+def inputs_of(problem: Described, ridge: float) -> TheoryInputs:
     """`inputs_of_many` for one problem."""
     return inputs_of_many([problem], [ridge])[0]
 
@@ -65,7 +66,7 @@ def parts_of(setting: TheoryInputs) -> dict[str, np.ndarray]:
     return {name: part / part.sum() for name, part in named.items() if part.sum() > 0.0}
 
 
-def place_of(problem: Any) -> str:
+def place_of(problem: Described) -> str:
     """The numbers that place a problem, for messages."""
     return (
         f"psi_n={problem.psi_n:.6g}, psi_p={problem.model.psi_p:.6g}, m={problem.m}, t={problem.t:.6g}, "
@@ -84,7 +85,7 @@ def gaussian_floor(setting: TheoryInputs) -> float:
     return float(np.asarray(setting.weights) @ (signal / (signal + setting.h)))
 
 
-def bayes_floor(problem: Any, setting: TheoryInputs) -> float | None:
+def bayes_floor(problem: Described, setting: TheoryInputs) -> float | None:
     """The Bayes floor (1/d) E ||z - E[z | x_t]||^2; None where no theory of it is known.
 
     Covariance alone says it for Gaussian data; a hidden manifold has state evolution.
@@ -97,7 +98,7 @@ def bayes_floor(problem: Any, setting: TheoryInputs) -> float | None:
     return None
 
 
-def _setting(problem: Any, ridge: float, eigenvalues: np.ndarray, weights: np.ndarray) -> TheoryInputs:
+def _setting(problem: Described, ridge: float, eigenvalues: np.ndarray, weights: np.ndarray) -> TheoryInputs:
     t = check_number("t", problem.t, above=0)
     a2, h = math.exp(-2.0 * t), -math.expm1(-2.0 * t)
     moments: Any = constants(problem.model.activation, a2 * float(weights @ eigenvalues), h)
@@ -114,7 +115,7 @@ def _setting(problem: Any, ridge: float, eigenvalues: np.ndarray, weights: np.nd
     return TheoryInputs(**fields, mu1=moments.mu1, v2=moments.v2, s2=moments.s2)
 
 
-def _check_supported(problem: Any) -> None:
+def _check_supported(problem: Described) -> None:
     data, model = getattr(problem, "data", None), getattr(problem, "model", None)
     if not callable(getattr(data, "spectrum", None)):
         hint = "the limit depends on the population covariance"

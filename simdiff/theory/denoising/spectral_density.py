@@ -36,6 +36,7 @@ from simdiff.theory.denoising.inputs import inputs_of
 from simdiff.theory.denoising.learning_curve import TheoryInputs, feature_system
 from simdiff.theory.denoising.spectral_boundary import boundary
 from simdiff.theory.denoising.spectral_edges import REACH, Support, support
+from simdiff.theory.protocols import Described
 
 NEGLIGIBLE = 1e-12
 """Excess below this fraction of a feature's variance, and weights of atoms below it, count as zero."""
@@ -180,7 +181,7 @@ class Spectrum:
         return even, x, x * length * np.sin(2.0 * even)
 
 
-def spectrum(problem: Any) -> Spectrum:
+def spectrum(problem: Described) -> Spectrum:
     """The limiting law of the eigenvalues of U for a problem, whatever its trainer.
 
     Raises:

@@ -14,10 +14,11 @@ from simdiff.theory.empirical_score.classes import Classes, classes_of
 from simdiff.theory.empirical_score.clones import clone_agreement
 from simdiff.theory.empirical_score.energies import collapse
 from simdiff.theory.empirical_score.limits import entropy_density, point_information, rounded_entropy_density
+from simdiff.theory.protocols import Exponential
 
 
 @register("theory", "empirical_score")
-def predict(problem: Any) -> dict[str, np.ndarray]:
+def predict(problem: Exponential) -> dict[str, np.ndarray]:
     """Every metric at every time: exact at the problem's size, and the limit where it has none.
 
     At a size, for isotropic data and isotropic classes with means on a line, everything: the law of n
@@ -40,7 +41,7 @@ def predict(problem: Any) -> dict[str, np.ndarray]:
 
 
 @register("theory", "collapse_limit")
-def predict_limit(problem: Any) -> dict[str, np.ndarray]:
+def predict_limit(problem: Exponential) -> dict[str, np.ndarray]:
     """The excess entropy max(0, alpha - I(t)) of arXiv 2402.18491 at every size, without corrections.
 
     Raises:
@@ -50,7 +51,7 @@ def predict_limit(problem: Any) -> dict[str, np.ndarray]:
 
 
 @register("theory", "collapse_label")
-def predict_label(problem: Any) -> dict[str, np.ndarray]:
+def predict_label(problem: Exponential) -> dict[str, np.ndarray]:
     """The same with I(class; x_t) <= log K taken off log n at every size.
 
     Raises:
@@ -60,7 +61,7 @@ def predict_label(problem: Any) -> dict[str, np.ndarray]:
 
 
 @register("theory", "collapse_rounded")
-def predict_rounded(problem: Any) -> dict[str, np.ndarray]:
+def predict_rounded(problem: Exponential) -> dict[str, np.ndarray]:
     """The same, rounded by the variance of the information that one x_t gives, to first order.
 
     Raises:
@@ -74,7 +75,7 @@ def predict_rounded(problem: Any) -> dict[str, np.ndarray]:
     )
 
 
-def _parts(problem: Any) -> tuple[Any, tuple[float, ...]]:
+def _parts(problem: Exponential) -> tuple[Any, tuple[float, ...]]:
     data, times = getattr(problem, "data", None), getattr(problem, "times", None)
     if not times or not hasattr(problem, "log_count"):
         raise InputError("theory", "empirical_score", "a theory for this problem", "it is for EmpiricalScore")
@@ -83,14 +84,14 @@ def _parts(problem: Any) -> tuple[Any, tuple[float, ...]]:
     return data, times
 
 
-def _entropies(problem: Any, of: Any) -> dict[str, np.ndarray]:
+def _entropies(problem: Exponential, of: Any) -> dict[str, np.ndarray]:
     data, times = _parts(problem)
     size = getattr(problem, "size", None)
     alpha, d = _exponent(problem), math.inf if size is None else size
     return {"excess_entropy": np.array([of(data, alpha, t, d) for t in times])}
 
 
-def _exponent(problem: Any) -> float:
+def _exponent(problem: Exponential) -> float:
     """log(n) / d; its limit where the problem has no size: 0 for n of order d."""
     size = getattr(problem, "size", None)
     if size is not None:
@@ -105,7 +106,7 @@ def _clones(data: Any, d: float, times: tuple[float, ...]) -> dict[str, np.ndarr
     return {"clone_agreement": np.array([clone_agreement(classes, d, t) for t in times])}
 
 
-def _exact(problem: Any, classes: Classes, d: int, times: tuple[float, ...]) -> dict[str, np.ndarray]:
+def _exact(problem: Exponential, classes: Classes, d: int, times: tuple[float, ...]) -> dict[str, np.ndarray]:
     log_n = math.log(problem.count(d))
     rows = [dataclasses.asdict(collapse(classes, d, log_n, t)) for t in times]
     left_out = {"collapsed"} if problem.process == "flow" else set()
@@ -113,7 +114,7 @@ def _exact(problem: Any, classes: Classes, d: int, times: tuple[float, ...]) -> 
     return {name: np.array([row[name] for row in rows]) for name in rows[0] if name not in left_out}
 
 
-def _limit(problem: Any, data: Any, times: tuple[float, ...]) -> dict[str, np.ndarray]:
+def _limit(problem: Exponential, data: Any, times: tuple[float, ...]) -> dict[str, np.ndarray]:
     alpha = _exponent(problem)
     found = {"excess_entropy": np.array([entropy_density(data, alpha, t) for t in times])}
     if problem.process == "flow":

@@ -17,14 +17,14 @@ with the true labels.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from simdiff.errors import InputError
 from simdiff.parts.registry import register
+from simdiff.theory.protocols import Flow
 
 
 @register("theory", "few_sample_flow")
-def predict(problem: Any) -> dict[str, float]:
+def predict(problem: Flow) -> dict[str, float]:
     """Limits of `FewSampleFlow`: centroid_overlap, norm and centroid_error.
 
     Raises:
@@ -39,13 +39,13 @@ def predict(problem: Any) -> dict[str, float]:
     }
 
 
-def first_correction(problem: Any, d: int) -> float:
+def first_correction(problem: Flow, d: int) -> float:
     """What d^(-1/2) adds to the overlap with given labels: sqrt(2 K / (pi A d)) times cos(w, mu) at t = 0."""
     n, _, sigma2, kept = _numbers(problem)
     return math.sqrt(2 * kept / (math.pi * d * (1 + sigma2 / n)))
 
 
-def _numbers(problem: Any) -> tuple[int, float, float, float]:
+def _numbers(problem: Flow) -> tuple[int, float, float, float]:
     """n, the ridge, sigma^2, and K / A."""
     try:
         n, ridge, sigma2 = problem.n, problem.ridge, problem.sigma**2

@@ -35,7 +35,7 @@ from simdiff.theory.ensemble import flow_law, weight_law
 from simdiff.theory.ensemble.tangent_basis import in_features
 from simdiff.theory.ensemble.training_law import TrainingLaw, training_law
 from simdiff.theory.ensemble.weight_law import WeightLaw
-from simdiff.theory.protocols import is_minimum
+from simdiff.theory.protocols import Ensemble, is_minimum
 
 MODELS = 16384
 SAMPLES = 16
@@ -48,7 +48,7 @@ class ExpansionWarning(UserWarning):
 
 
 @register("theory", "effective_dynamics")
-def predict(problem: Any) -> dict[str, float]:
+def predict(problem: Ensemble) -> dict[str, float]:
     """Averages over the ensemble at P = `problem.size`, by the corrected law; P = infinity where it is None.
 
     Reads `data`, `model`, `schedule`, `trainer`, `weight`, `steps`, `gap_radius` and `size`. Where the law
@@ -61,12 +61,12 @@ def predict(problem: Any) -> dict[str, float]:
 
 
 @register("theory", "effective_dynamics_first_order")
-def first_order(problem: Any) -> dict[str, float]:
+def first_order(problem: Ensemble) -> dict[str, float]:
     """The same by the first-order law, good at P much larger than the number of features."""
     return _predict(problem, weight_law.first_order)
 
 
-def _predict(problem: Any, order: Any) -> dict[str, float]:
+def _predict(problem: Ensemble, order: Any) -> dict[str, float]:
     law = law_of(problem, order)
     losses = {"train": law.train, "test": law.test}
     names = [metric.name for metric in problem.metrics]
@@ -77,7 +77,7 @@ def _predict(problem: Any, order: Any) -> dict[str, float]:
     return {name: found[name] for name in names}
 
 
-def _warn_of_expansion(problem: Any, law: WeightLaw) -> None:
+def _warn_of_expansion(problem: Ensemble, law: WeightLaw) -> None:
     """A mean of squares below 0: the terms left out, or rounding, are as large as what is kept."""
     size = "infinitely many" if problem.size is None else f"P = {problem.size}"
     message = (
@@ -88,7 +88,7 @@ def _warn_of_expansion(problem: Any, law: WeightLaw) -> None:
     warnings.warn(message, ExpansionWarning, stacklevel=4)
 
 
-def law_of(problem: Any, order: Any = weight_law.corrected) -> WeightLaw:
+def law_of(problem: Ensemble, order: Any = weight_law.corrected) -> WeightLaw:
     """The law of the weights at P = `problem.size`; `order` is `first_order` or `corrected`.
 
     Those of a lazy network are weights of its kernel's eigenfunctions.
@@ -114,11 +114,11 @@ def law_of(problem: Any, order: Any = weight_law.corrected) -> WeightLaw:
 
 
 @functools.lru_cache(maxsize=4)
-def _training_law(problem: Any) -> TrainingLaw:
+def _training_law(problem: Ensemble) -> TrainingLaw:
     return training_law(problem)
 
 
-def _averages(problem: Any, law: WeightLaw) -> dict[str, float]:
+def _averages(problem: Ensemble, law: WeightLaw) -> dict[str, float]:
     points, masses = (jnp.asarray(part) for part in problem.data.arrays())
     radius = jnp.asarray(problem.gap_radius)
     means = [sample_means(x, points, masses, radius) for x in sample_pieces(problem, law, MODELS, SAMPLES)]
@@ -126,7 +126,7 @@ def _averages(problem: Any, law: WeightLaw) -> dict[str, float]:
 
 
 def learned_samples(
-    problem: Any, law: WeightLaw, models: int, samples: int, seed: int = 0
+    problem: Ensemble, law: WeightLaw, models: int, samples: int, seed: int = 0
 ) -> Float[np.ndarray, "G n D"]:
     """Samples of the effective dynamics, float32: `samples` for each of `models` draws of the field.
 
@@ -136,7 +136,7 @@ def learned_samples(
 
 
 def sample_pieces(
-    problem: Any, law: WeightLaw, models: int, samples: int, seed: int = 0, together: int = CHUNK
+    problem: Ensemble, law: WeightLaw, models: int, samples: int, seed: int = 0, together: int = CHUNK
 ) -> Iterator[Float[Array, "G n D"]]:
     """The samples of `learned_samples`, those of `together` draws of the field at a time."""
     problem = in_features(problem)
@@ -149,7 +149,7 @@ def sample_pieces(
 
 
 def v_kernel(
-    problem: Any, law: WeightLaw, x: Float[np.ndarray, "n D"], t: Float[np.ndarray, " n"]
+    problem: Ensemble, law: WeightLaw, x: Float[np.ndarray, "n D"], t: Float[np.ndarray, " n"]
 ) -> Float[np.ndarray, "n D n D"]:
     """V(x_i, t_i; x_j, t_j), the covariance of the learned score between places and times."""
     problem = in_features(problem)

@@ -40,6 +40,7 @@ from simdiff.theory.numerics.divided_differences import (
     values,
 )
 from simdiff.theory.numerics.filters import training_filter
+from simdiff.theory.protocols import Ensemble
 
 PIECE = 512
 """Nodes whose products of four features are held at once."""
@@ -55,7 +56,7 @@ class Moments(NamedTuple):
     four: Float[np.ndarray, "F F F"]
 
 
-def limit(problem: Any, nodes: TrainingLaw) -> WeightLaw:
+def limit(problem: Ensemble, nodes: TrainingLaw) -> WeightLaw:
     """Infinitely many draws: W_tau without spread."""
     s, turn, A, square = _eigenbasis(problem, nodes)
     q = values(filter_of(problem.trainer), s, _softness(problem.trainer))
@@ -64,7 +65,7 @@ def limit(problem: Any, nodes: TrainingLaw) -> WeightLaw:
     return WeightLaw(W, np.zeros((W.size, W.size)), float(loss), float(loss))
 
 
-def first_order(problem: Any, nodes: TrainingLaw, size: int) -> WeightLaw:
+def first_order(problem: Ensemble, nodes: TrainingLaw, size: int) -> WeightLaw:
     """Mean, covariance and losses at P = `size`, each with its term of the order of 1/P."""
     s, turn, A, square = _eigenbasis(problem, nodes)
     q, soft = filter_of(problem.trainer), _softness(problem.trainer)
@@ -114,7 +115,7 @@ def _kept(m: Moments, s: np.ndarray, p: Function, soft: float, size: int) -> flo
     return float(np.sum(m.A**2 * values(p, s, soft)) + (once + 2.0 * twice + rest) / size)
 
 
-def _eigenbasis(problem: Any, nodes: TrainingLaw) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+def _eigenbasis(problem: Ensemble, nodes: TrainingLaw) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """(s, eigenvectors of S, A in their basis, E l |y|^2)."""
     parts = (_normal_chunk(problem.model, pairs, mass, _span(problem)) for pairs, mass in nodes.chunks())
     S, A, square = _summed(parts)
@@ -123,7 +124,7 @@ def _eigenbasis(problem: Any, nodes: TrainingLaw) -> tuple[np.ndarray, np.ndarra
 
 
 def _covariance(
-    problem: Any, nodes: TrainingLaw, turn: np.ndarray, A: np.ndarray, q: np.ndarray, pairs: np.ndarray
+    problem: Ensemble, nodes: TrainingLaw, turn: np.ndarray, A: np.ndarray, q: np.ndarray, pairs: np.ndarray
 ) -> np.ndarray:
     """P Cov(W), (O F, O F)."""
     inner = A[:, :, None] * pairs
@@ -135,7 +136,9 @@ def _covariance(
     return square - np.outer(mean, mean)
 
 
-def _moments(problem: Any, nodes: TrainingLaw, turn: np.ndarray, A: np.ndarray, square: float) -> Moments:
+def _moments(
+    problem: Ensemble, nodes: TrainingLaw, turn: np.ndarray, A: np.ndarray, square: float
+) -> Moments:
     parts = (
         _moment_chunk(problem.model, chunk, mass, _span(problem), turn) for chunk, mass in nodes.chunks()
     )
@@ -147,7 +150,7 @@ def _summed(parts: Any) -> tuple[np.ndarray, ...]:
     return tuple(np.asarray(part) for part in functools.reduce(add, parts))
 
 
-def _span(problem: Any) -> np.ndarray:
+def _span(problem: Ensemble) -> np.ndarray:
     return np.array([problem.schedule.t_min, problem.schedule.t_max])
 
 

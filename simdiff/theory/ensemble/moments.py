@@ -22,6 +22,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from simdiff.theory.ensemble.training_law import CHUNK, TrainingLaw
+from simdiff.theory.protocols import Ensemble
 
 PerNode = Float[np.ndarray, " n"]
 Square = Float[np.ndarray, "F F"]
@@ -47,7 +48,7 @@ class Moments(abc.ABC):
         """W phi at every node."""
 
 
-def moments(problem: Any, nodes: TrainingLaw) -> Moments:
+def moments(problem: Ensemble, nodes: TrainingLaw) -> Moments:
     """The quicker of the two for a problem's features."""
     span = np.array([problem.schedule.t_min, problem.schedule.t_max])
     if hasattr(problem.model, "factors"):

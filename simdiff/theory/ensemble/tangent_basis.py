@@ -25,7 +25,7 @@ from jaxtyping import Array, Float
 
 from simdiff.errors import InputError
 from simdiff.theory.ensemble.training_law import TrainingLaw, training_law
-from simdiff.theory.protocols import is_minimum
+from simdiff.theory.protocols import Ensemble, is_minimum
 
 RANK = 192
 LEAST = 1e-3
@@ -75,7 +75,7 @@ class TangentBasis:
 class InFeatures:
     """A problem whose model is replaced by features; everything else is the problem's own."""
 
-    problem: Any
+    problem: Ensemble
     model: TangentBasis
 
     def __getattr__(self, name: str) -> Any:
@@ -86,7 +86,7 @@ class InFeatures:
         return InFeatures(self.problem.at_size(d), self.model)
 
 
-def in_features(problem: Any) -> Any:
+def in_features(problem: Ensemble) -> Any:
     """The problem itself where its model is a set of features, else with features in a network's place.
 
     A network of finite width is replaced by its limit of infinite width.
@@ -101,11 +101,13 @@ def in_features(problem: Any) -> Any:
 
 
 @functools.lru_cache(maxsize=8)
-def _basis(problem: Any) -> TangentBasis:
+def _basis(problem: Ensemble) -> TangentBasis:
     return tangent_basis(problem, training_law(problem))
 
 
-def tangent_basis(problem: Any, nodes: TrainingLaw, rank: int = RANK, least: float = LEAST) -> TangentBasis:
+def tangent_basis(
+    problem: Ensemble, nodes: TrainingLaw, rank: int = RANK, least: float = LEAST
+) -> TangentBasis:
     """The eigenfunctions with s horizon > `least`, from at most `rank` landmarks among the nodes."""
     network = getattr(problem.model, "limit", problem.model)
     span = np.array([problem.schedule.t_min, problem.schedule.t_max])

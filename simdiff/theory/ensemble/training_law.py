@@ -18,6 +18,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from simdiff.sampling.training_targets import Pairs, make_pairs
+from simdiff.theory.protocols import Ensemble
 
 LEGENDRE = 8
 """Nodes in u on every panel."""
@@ -52,7 +53,7 @@ class TrainingLaw(NamedTuple):
             yield Pairs(*(column[rows] for column in self.pairs)), np.pad(self.mass[part], (0, fill))
 
 
-def training_law(problem: Any) -> TrainingLaw:
+def training_law(problem: Ensemble) -> TrainingLaw:
     """Nodes for a problem with `data`, `model`, `schedule` and `weight` as `EnsembleSampling` has them."""
     points, masses = problem.data.arrays()
     u, share = _times(_panels(problem.schedule, problem.model.grain[1]))
@@ -66,7 +67,7 @@ def training_law(problem: Any) -> TrainingLaw:
 
 
 def _combined(
-    problem: Any,
+    problem: Ensemble,
     data: tuple[np.ndarray, np.ndarray],
     times: tuple[np.ndarray, np.ndarray],
     noise: tuple[np.ndarray, np.ndarray],

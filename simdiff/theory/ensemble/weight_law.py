@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -33,6 +33,7 @@ from jaxtyping import Float
 from simdiff.theory.ensemble.moments import Moments, moments
 from simdiff.theory.ensemble.training_law import TrainingLaw
 from simdiff.theory.numerics.anderson import anderson
+from simdiff.theory.protocols import Ensemble
 
 TOLERANCE = 1e-5
 """Of log(1 + leverage), and relatively of the covariance: far below what the approximation leaves out."""
@@ -63,7 +64,7 @@ class WeightLaw(NamedTuple):
         return self.mean + moved.reshape(count, *self.mean.shape)
 
 
-def limit(problem: Any, nodes: TrainingLaw) -> WeightLaw:
+def limit(problem: Ensemble, nodes: TrainingLaw) -> WeightLaw:
     """Infinitely many draws: W_inf without spread."""
     at = _nodes(problem, nodes)
     S, A = at.normal(at.ones)
@@ -72,7 +73,7 @@ def limit(problem: Any, nodes: TrainingLaw) -> WeightLaw:
     return WeightLaw(mean, np.zeros((mean.size, mean.size)), train, test)
 
 
-def first_order(problem: Any, nodes: TrainingLaw, size: int) -> WeightLaw:
+def first_order(problem: Ensemble, nodes: TrainingLaw, size: int) -> WeightLaw:
     """Mean W_inf and the sandwich covariance at P = `size`.
 
     The losses differ from that of W_inf by what the covariance and a draw's own pull do. Left out, as in the
@@ -89,7 +90,7 @@ def first_order(problem: Any, nodes: TrainingLaw, size: int) -> WeightLaw:
     return WeightLaw(mean, covariance, train + (test - train) - twice, test)
 
 
-def corrected(problem: Any, nodes: TrainingLaw, size: int) -> WeightLaw:
+def corrected(problem: Ensemble, nodes: TrainingLaw, size: int) -> WeightLaw:
     """Mean and covariance that hold for P of the order of F.
 
     Raises:
@@ -193,6 +194,6 @@ class _Nodes:
         return float(np.sum(self.mass * self.loss**2 * square * self.sums.quadratic(R))) / size
 
 
-def _nodes(problem: Any, nodes: TrainingLaw) -> _Nodes:
+def _nodes(problem: Ensemble, nodes: TrainingLaw) -> _Nodes:
     loss, y = np.asarray(nodes.pairs.weights), np.asarray(nodes.pairs.y)
     return _Nodes(moments(problem, nodes), nodes.mass, loss, y, problem.trainer.ridge)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
 
 import numpy as np
 
@@ -21,13 +20,14 @@ from simdiff.parts.registry import register
 from simdiff.theory.denoising.gaussian_equivalence import ConvergenceWarning
 from simdiff.theory.generations.chain import Chain, mixtures, resolvents
 from simdiff.theory.generations.exact_means import covariance_error, replaced_divergences
+from simdiff.theory.protocols import Successive
 
 _SPAN, _NODES = (-30.0, 22.0), 800
 """Of log u, for the logarithm's integral: the trapezoid rule then has errors below 1e-9."""
 
 
 @register("theory", "generations")
-def predict(problem: Any) -> dict[str, float]:
+def predict(problem: Successive) -> dict[str, float]:
     """Metrics of the last generation.
 
     Means at size d for the problem that `at_size(d)` returns where they are exact: without ridge the error
@@ -61,7 +61,7 @@ def _moments(chain: Chain, size: int | None) -> dict[str, float]:
     return values
 
 
-def _divergences(problem: Any, chain: Chain) -> dict[str, float]:
+def _divergences(problem: Successive, chain: Chain) -> dict[str, float]:
     if problem.keep == "replace" and chain.ridge == 0.0 and problem.size is not None:
         return replaced_divergences(round(chain.psi_n * problem.size), problem.size, problem.generations)
     log_u = np.linspace(*_SPAN, _NODES)

@@ -27,7 +27,7 @@ from simdiff.theory.leave_one_out.population import Population
 from simdiff.theory.linear_chain.one_point import Rule
 from simdiff.theory.numerics.contour import GROWTH
 from simdiff.theory.numerics.filters import training_filter
-from simdiff.theory.protocols import is_minimum, takes_time
+from simdiff.theory.protocols import Described, is_minimum, takes_time
 
 WIDTH = 0.75
 """Half the width of the contour in Im log(z + offset)."""
@@ -38,7 +38,7 @@ STEP = 1e-3
 Errors = dict[str, Any]
 
 
-def denoised_errors(problem: Any, points: Population, count: int) -> Errors | None:
+def denoised_errors(problem: Described, points: Population, count: int) -> Errors | None:
     """test, train, memorization, objective: numbers, or arrays over times; None where they are not known.
 
     Raises:
@@ -57,7 +57,7 @@ def denoised_errors(problem: Any, points: Population, count: int) -> Errors | No
     return errors_in_time(Functionals(points, count), at, times, float(problem.trainer.step))
 
 
-def _setting(problem: Any, count: int) -> Setting:
+def _setting(problem: Described, count: int) -> Setting:
     if not getattr(problem.model, "linear", False):
         raise InputError("model", type(problem.model).__name__, "Linear for theory=leave_one_out")
     if getattr(problem.model, "bias", False):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from simdiff.errors import InputError
@@ -12,9 +10,10 @@ from simdiff.theory.leave_one_out.population import Population
 from simdiff.theory.linear_chain.learned_mean import Training
 from simdiff.theory.linear_chain.linear_sampling import Around, PerTime, Rules, Table, observables, searched
 from simdiff.theory.linear_chain.one_point import Rule, SpectralLaw
+from simdiff.theory.protocols import Chain
 
 
-def sampled_metrics(problem: Any, points: Population, count: int) -> dict[str, np.ndarray] | None:
+def sampled_metrics(problem: Chain, points: Population, count: int) -> dict[str, np.ndarray] | None:
     """All metrics of a `LinearSampling`, arrays over times; None where they are not known.
 
     Divergences without ridge or early stopping have infinite means: training sets drawn with replacement

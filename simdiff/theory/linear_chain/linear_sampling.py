@@ -21,7 +21,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Complex, Float
@@ -32,6 +32,7 @@ from simdiff.theory.denoising.gaussian_equivalence import ConvergenceWarning
 from simdiff.theory.linear_chain.learned_mean import Training, mean_divergence, training_law
 from simdiff.theory.linear_chain.one_point import Rule, rule
 from simdiff.theory.linear_chain.overlap import exact_map_square, mean_map_square
+from simdiff.theory.protocols import Chain
 
 PerTime = Float[np.ndarray, " t"]
 Table = Complex[np.ndarray, "t k"]
@@ -55,7 +56,7 @@ class Around(NamedTuple):
 
 
 @register("theory", "linear_sampling")
-def predict(problem: Any) -> dict[str, float | PerTime]:
+def predict(problem: Chain) -> dict[str, float | PerTime]:
     """Limits of the metrics of a `LinearSampling`: floats, or arrays over `problem.times`.
 
     For the problem that `at_size(d)` returns, means at size d up to terms of order 1/d^2, those of a learned
@@ -86,13 +87,13 @@ def predict(problem: Any) -> dict[str, float | PerTime]:
     return dict(values)
 
 
-def _infinite(problem: Any, training: Training) -> bool:
+def _infinite(problem: Chain, training: Training) -> bool:
     """Whether the mean of a divergence is infinite at this size: tr Sigma_hat^-1 with N too near d."""
     law = training.law
     return bool(problem.kl and problem.singular and law.size and round(law.psi_n * law.size) <= law.size + 1)
 
 
-def names(problem: Any) -> tuple[str, ...]:
+def names(problem: Chain) -> tuple[str, ...]:
     """The metrics that are predicted."""
     divergences = ("kl_sampled_target", "kl_target_sampled") if problem.kl else ()
     overlaps = ("consistency", "spread") if problem.splits == 2 else ()
@@ -111,7 +112,7 @@ class Rules(NamedTuple):
     accuracy: float
 
 
-def searched(problem: Any, training: Training, rules: Rules) -> dict[str, PerTime] | None:
+def searched(problem: Chain, training: Training, rules: Rules) -> dict[str, PerTime] | None:
     """The values by the widest contour that serves; None where none does."""
     around = _first_contour(problem)
     for _ in range(TIGHTER):
@@ -122,7 +123,7 @@ def searched(problem: Any, training: Training, rules: Rules) -> dict[str, PerTim
     return None
 
 
-def _first_contour(problem: Any) -> Around:
+def _first_contour(problem: Chain) -> Around:
     """Half way to the first singularity left of zero; with a degenerate sampled law, zero stays outside."""
     margin = float(problem.margin)
     if problem.kl or (problem.splits == 2 and not problem.singular):
@@ -131,7 +132,7 @@ def _first_contour(problem: Any) -> Around:
     return Around(0.5 * margin, WIDTH)
 
 
-def _converged(problem: Any, training: Training, around: Around, rules: Rules) -> dict[str, PerTime] | None:
+def _converged(problem: Chain, training: Training, around: Around, rules: Rules) -> dict[str, PerTime] | None:
     """The values at which two rules agree; None if none do or F turns around zero."""
     before: dict[str, PerTime] | None = None
     for count in rules.counts:
@@ -153,7 +154,7 @@ def observables(s: Float[np.ndarray, " s"]) -> Float[np.ndarray, "3 s"]:
 
 
 def _row(
-    problem: Any, training: Training, around: Around, rules: Rules, count: int
+    problem: Chain, training: Training, around: Around, rules: Rules, count: int
 ) -> tuple[dict[str, PerTime], int]:
     """All metrics by one rule, and how often F turns around zero along the contour."""
     quadrature = rules.rule(training, around, count)
@@ -189,7 +190,7 @@ def _row(
     return values, turns
 
 
-def _maps_exactly(problem: Any) -> bool:
+def _maps_exactly(problem: Chain) -> bool:
     """Whether F(x) = x, whose root has a branch point at zero."""
     x = np.array([0.5, 2.0])
     return bool(problem.singular and np.allclose(problem.spectral_functions(x).variance, x, rtol=1e-9))

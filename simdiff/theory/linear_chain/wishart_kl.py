@@ -26,10 +26,11 @@ from scipy.special import digamma
 
 from simdiff.errors import InputError, check_integer
 from simdiff.parts.registry import register
+from simdiff.theory.protocols import Chain
 
 
 @register("theory", "wishart_kl")
-def predict(problem: Any) -> dict[str, float]:
+def predict(problem: Chain) -> dict[str, float]:
     """The two divergences and, where Sigma is no random matrix, the covariance error, of a `LinearSampling`.
 
     Exact means at size d for the problem that `at_size(d)` returns, limits for a problem without a size.
@@ -75,11 +76,11 @@ def limit(psi_n: float) -> dict[str, float]:
     }
 
 
-def _divergences(problem: Any, d: int) -> dict[str, float]:
+def _divergences(problem: Chain, d: int) -> dict[str, float]:
     return wishart_kl(round(problem.psi_n * d), d, problem.bias)
 
 
-def _covariance_error(problem: Any, d: int | None) -> float:
+def _covariance_error(problem: Chain, d: int | None) -> float:
     s, weights = problem.data.spectrum()
     mean, square = float(weights @ s), float(weights @ s**2)
     if d is None:
@@ -89,7 +90,7 @@ def _covariance_error(problem: Any, d: int | None) -> float:
     return nu / n**2 * (d * mean**2 + square) + (1.0 - nu / n) ** 2 * square
 
 
-def _check_exact(problem: Any) -> None:
+def _check_exact(problem: Chain) -> None:
     schedule: Any = getattr(problem, "schedule", None)
     if not getattr(schedule, "from_infinity", False):
         hint = "only sampling without discretisation error gives back the fitted Gaussian"

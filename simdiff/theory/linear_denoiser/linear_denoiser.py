@@ -33,14 +33,14 @@ from simdiff.theory.linear_denoiser.response import (
     test_excess,
     train,
 )
-from simdiff.theory.protocols import is_minimum, takes_time
+from simdiff.theory.protocols import Described, is_minimum, takes_time
 
 _BATCH = 256
 """Points of the ridge minimiser solved at once: bounds memory."""
 
 
 @register("theory", "linear_denoiser")
-def predict(problem: Any) -> dict[str, Any]:
+def predict(problem: Described) -> dict[str, Any]:
     """Limits of the problem's metrics as d grows: floats, or arrays over the trainer's times.
 
     test, train, memorization and objective for every data law with a spectrum; score and floor where the
@@ -110,7 +110,7 @@ def _settings(problems: Sequence[Any]) -> list[TheoryInputs]:
     return [s._replace(**exact) for s in inputs_of_many(proxies, [_ridge(p) for p in problems])]
 
 
-def _ridge(problem: Any) -> float:
+def _ridge(problem: Described) -> float:
     trainer = problem.trainer
     if takes_time(trainer):
         return check_number("trainer.ridge", trainer.ridge, least=0)
@@ -183,7 +183,7 @@ def _directions(at: Any, rows: Rows, solution: Solution) -> _Directions:
     )
 
 
-def _in_time(problem: Any, setting: TheoryInputs) -> _Errors:
+def _in_time(problem: Described, setting: TheoryInputs) -> _Errors:
     """All errors along the path."""
     parts = np.stack([np.asarray(setting.weights), *parts_of(setting).values()])
     times = check_times(problem.trainer.training_times)
@@ -192,7 +192,7 @@ def _in_time(problem: Any, setting: TheoryInputs) -> _Errors:
     return _Errors(**totals, parts=list(curves.test[1:]), converged=curves.converged)
 
 
-def _row(problem: Any, setting: TheoryInputs, found: _Errors) -> dict[str, Any]:
+def _row(problem: Described, setting: TheoryInputs, found: _Errors) -> dict[str, Any]:
     """The metrics that the problem lists; nan where they are not to be trusted."""
     names = ("test", "train", "memorization", "objective")
     values = {name: getattr(found, name) for name in names}
@@ -211,5 +211,5 @@ def _row(problem: Any, setting: TheoryInputs, found: _Errors) -> dict[str, Any]:
     return {m.name: values[m.name] for m in problem.metrics if m.name in values}
 
 
-def _place(problem: Any) -> str:
+def _place(problem: Described) -> str:
     return f"psi_n={problem.psi_n:.6g}, m={problem.m}, t={problem.t:.6g}, ridge={problem.trainer.ridge:.6g}"
