@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from simdiff.cli.pace import Pace
 from simdiff.validation.study import Progress as Callback
 from simdiff.validation.study import Study
 
@@ -21,7 +23,8 @@ class RunProgress:
 
     The total is a plan that changes: each point starts with its pilot trials and grows when its
     standard errors ask for more. Points that have not started are assumed to grow like those before
-    them. The time left follows from the speed of this process; trials found in the store cost nothing.
+    them. The time left follows from the pace of this process (`Pace`); trials found in the store cost
+    nothing.
     """
 
     def __init__(self, studies: Sequence[Study]) -> None:
@@ -30,9 +33,9 @@ class RunProgress:
         self._wanted = [dict.fromkeys(study.sizes, study.rule.min_trials) for study in studies]
         self._pilots = [self._work(i) for i in range(len(studies))]
         self._done = 0.0
-        self._fresh = 0.0
+        self._pace = Pace()
         self._last: dict[tuple[int, int], tuple[int, int]] = {}
-        self._start = time.monotonic()
+        self._moment = time.monotonic()
         self._bar = Progress(
             TextColumn("[bold]{task.description}"),
             BarColumn(),
@@ -76,9 +79,11 @@ class RunProgress:
         before, stage = self._last.get(key, (0, -1))
         self._last[key] = (finished, wanted)
         self._wanted[self._current][d] = wanted
-        work = (finished - before) * self._studies[self._current].problem.cost(d)
-        self._done += work
-        self._fresh += work if stage == wanted else 0.0
+        cost, count, now = self._studies[self._current].problem.cost(d), finished - before, time.monotonic()
+        self._done += count * cost
+        if stage == wanted and count > 0:
+            self._pace.learn(key, cost, count, now - self._moment)
+        self._moment = now
 
     def _work(self, number: int) -> float:
         problem = self._studies[number].problem
@@ -88,13 +93,26 @@ class RunProgress:
         """The work of all points as far as it is known."""
         started = self._current + 1
         known = sum(self._work(i) for i in range(started))
-        before, pilots = known - self._work(self._current), sum(self._pilots[: self._current])
-        growth = before / pilots if pilots else 1.0
-        return known + growth * sum(self._pilots[started:])
+        return known + self._growth() * sum(self._pilots[started:])
+
+    def _growth(self) -> float:
+        """How many times its pilot's work a point was found to need."""
+        before, pilots = (sum(each) for each in (self._finished(), self._pilots[: self._current]))
+        return before / pilots if pilots else 1.0
+
+    def _finished(self) -> list[float]:
+        return [self._work(i) for i in range(self._current)]
 
     def _left(self) -> str:
-        if not self._fresh:
-            return ""
-        elapsed = time.monotonic() - self._start
-        left = elapsed * max(0.0, self._total() - self._done) / self._fresh
-        return f"{datetime.timedelta(seconds=round(left))} left"
+        seconds = self._seconds_left() if self._pace.known else math.nan
+        return "" if math.isnan(seconds) else f"{datetime.timedelta(seconds=round(seconds))} left"
+
+    def _seconds_left(self) -> float:
+        """Of the trials that the current point still wants, and of later points, with their programs."""
+        seconds = self._pace.programs(sum(len(study.sizes) for study in self._studies[self._current + 1 :]))
+        for i, study in list(enumerate(self._studies))[self._current :]:
+            growth = self._growth() if i > self._current else 1.0
+            for d, wanted in self._wanted[i].items():
+                count = growth * wanted - self._last.get((i, d), (0, 0))[0]
+                seconds += self._pace.trials(study.problem.cost(d), max(0.0, count))
+        return seconds

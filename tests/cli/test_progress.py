@@ -1,8 +1,10 @@
 """What the user sees of a run, and programs compiled ahead of it."""
 
+import dataclasses
 import threading
 import time
 
+import numpy as np
 import pytest
 from toy_problems import Mean, mean_theory
 
@@ -36,9 +38,8 @@ def test_stored_trials_are_done_but_tell_no_speed(studies):
         collect(studies[0], store, bar.of(0))
         assert bar._done == bar._work(0)
         assert bar._left() == ""
-        bar._start = time.monotonic() - 100
         collect(studies[1], store, bar.of(1))
-    assert bar._fresh == bar._work(1)
+    assert bar._left() == "0:00:00 left"
 
 
 def test_later_points_are_expected_to_grow_like_earlier_ones(studies, monkeypatch):
@@ -56,6 +57,44 @@ def test_later_points_are_expected_to_grow_like_earlier_ones(studies, monkeypatc
         assert bar._total() == pytest.approx(pilot * (48 + 12) / 24)
         bar.of(1)(20, 0, 48)
     assert bar._left() != ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Wide(Mean):
+    """Costs as cubes do; level is the width."""
+
+    def cost(self, d):
+        return 1e3 * (self.level * d) ** 3
+
+
+@pytest.mark.parametrize("compilation", [0.0, 2.0])
+def test_the_time_left_is_sane_from_the_first_point_on(monkeypatch, compilation):
+    """Small trials are all overhead: work done in the time so far, as a rate, is off by large factors."""
+    studies = [
+        make_study(Wide(level=v), mean_theory, (20, 40, 80), 0.05, 0.05, 0, 64, "auto")
+        for v in (1, 2, 4, 8, 16)
+    ]
+    moment = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: moment[0])
+    told = []
+    with RunProgress(studies) as bar:
+        for number, study in enumerate(studies):
+            update = bar.of(number)
+            for d in study.sizes:
+                update(d, 0, 24)
+                for batch in (8, 16, 24):
+                    moment[0] += compilation * (batch == 8) + 8 * (0.02 + study.problem.cost(d) / 4e12)
+                    update(d, batch, 24)
+                    told.append((moment[0], bar._seconds_left(), bar._total() - bar._done, bar._done))
+    left = np.array([moment[0] - at for at, *_ in told])
+    ratio = np.array([seconds for _, seconds, _, _ in told]) / np.maximum(left, 1.0)
+    assert np.isnan(ratio[:3]).all()  # of one size only
+    assert (ratio[4:] < 3).all(), ratio
+    assert (ratio[4:-3] > 0.3).all(), (
+        ratio
+    )  # the first point's twice as many trials as its pilot's are a surprise
+    by_rate = np.array([at * rest / done for at, _, rest, done in told]) / np.maximum(left, 1.0)
+    assert by_rate[3:].max() > 20
 
 
 def test_a_line_a_point_where_there_is_no_terminal(studies, capsys):
