@@ -14,7 +14,7 @@ from typing import Any
 from simdiff import theory
 from simdiff.api import make_study
 from simdiff.cli import finished
-from simdiff.cli.progress import RunProgress
+from simdiff.cli.progress import RunProgress, stages
 from simdiff.engine import check_platform, spread_over_cores, use_checkpoints, use_devices
 from simdiff.errors import InputError, check_integer
 from simdiff.functions import activation_names
@@ -318,7 +318,10 @@ def _run(plan: Plan, studies: Collection[Study], folder: RunFolder) -> Run:
 
 def _write(run: Run) -> None:
     """Tables, figures and report of all points together; the verdicts on the console."""
-    path = run.write()
+    from simdiff.run.writing import write
+
+    with stages() as told:
+        path = write(run, told)
     width = shutil.get_terminal_size((100, 24)).columns
     print(console_table(run.summary, width, color=sys.stdout.isatty(), known=run.about.known))
     if run.lacking:

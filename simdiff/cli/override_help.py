@@ -36,7 +36,8 @@ overrides, with their defaults:
   figure.spectrum=true         also the spectrum of the feature Gram matrix at every point
   figure.density.models=100    of ensemble_sampling: densities of what models generate, beside theory
   figure.complexity.threshold=0.1   also the least psi_n that reaches it along figure.x, by theory
-  experiment=NAME              a prepared sweep; overrides besides it win
+  experiment=NAME              a prepared sweep; overrides besides it win. Those of paper cards are
+                               papers/ID/FIGURE, see simdiff list papers; card= is a card's own text
 With -m, comma-separated values are swept over, in all combinations. "simdiff list" shows all names.
 
 examples:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from simdiff.cli.pace import Pace
+from simdiff.report.figures import Told, unheard
 from simdiff.validation.study import Progress as Callback
 from simdiff.validation.study import Study
 
@@ -116,3 +118,14 @@ class RunProgress:
                 count = growth * wanted - self._last.get((i, d), (0, 0))[0]
                 seconds += self._pace.trials(study.problem.cost(d), max(0.0, count))
         return seconds
+
+
+@contextlib.contextmanager
+def stages() -> Iterator[Told]:
+    """Says on the terminal what is being done after the last trial."""
+    console = Console(stderr=True)
+    if not sys.stderr.isatty():
+        yield unheard
+        return
+    with console.status("judging") as status:
+        yield status.update

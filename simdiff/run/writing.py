@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simdiff.errors import InputError
-from simdiff.report.figures import draw_all, make_tables, saved, settings_of
+from simdiff.report.figures import Told, draw_all, make_tables, saved, settings_of, unheard
 from simdiff.report.page.page import Files, build_page, labels_of
 from simdiff.report.plots import style
 from simdiff.report.text import Report, build_report
@@ -19,18 +19,20 @@ if TYPE_CHECKING:
     from simdiff.run.run import Run
 
 
-def write(run: Run) -> Path:
-    """Write everything but the trials; see `Run.write`."""
+def write(run: Run, told: Told = unheard) -> Path:
+    """Write everything but the trials, see `Run.write`; `told` hears what is being done."""
     if run.folder is None:
         hint = "give sweep or validate a folder, out="
         raise InputError("run", "a run in memory", "a run that has a folder", hint)
     keep_theory(run.studies[0], run.about.theory, run.folder)
     run.folder.write_table("summary", run.summary)
     run.folder.write_table("finite_sizes", run.sizes)
+    told("asking the theory for tables")
     made = make_tables(material(run, settings_of(run.about.figure)))
     for name, table in made.items():
         run.folder.write_table(name, table)
-    drawn = draw_all(material(run, settings_of(run.about.figure)).with_tables(made))
+    drawn = draw_all(material(run, settings_of(run.about.figure)).with_tables(made), told)
+    told("writing the report")
     report = reported(run, made)
     run.folder.write_text("report.html", _page(run, report, drawn))
     return run.folder.write_text("report.md", build_report(report, saved(drawn, run.folder), run.folder.path))

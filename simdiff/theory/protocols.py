@@ -6,11 +6,12 @@ Any object with these attributes will do; a theory says in one line what it miss
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 
+@runtime_checkable
 class Population(Protocol):
     """A data law: eigenvalues of the covariance of x and their weights."""
 
@@ -18,6 +19,7 @@ class Population(Protocol):
         """Both of shape (s,); the weights add up to 1."""
 
 
+@runtime_checkable
 class Training(Protocol):
     """A trainer; `solution` is "minimum", "path" or None, see `simdiff.trainers.Trainer`."""
 
@@ -27,6 +29,7 @@ class Training(Protocol):
     step: float
 
 
+@runtime_checkable
 class Asked(Protocol):
     """Any problem: what a theory may be asked for."""
 
@@ -35,6 +38,7 @@ class Asked(Protocol):
         """Its metrics."""
 
 
+@runtime_checkable
 class Described(Asked, Protocol):
     """A problem of denoising score matching."""
 
@@ -63,6 +67,7 @@ class Described(Asked, Protocol):
         """Diffusion time."""
 
 
+@runtime_checkable
 class Chain(Asked, Protocol):
     """Sampling by linear denoisers."""
 
@@ -115,6 +120,7 @@ class Chain(Asked, Protocol):
         """What sampling makes of each eigenvalue of the training covariance."""
 
 
+@runtime_checkable
 class Ensemble(Asked, Protocol):
     """Sampling by models that were trained on draws from a set of points."""
 
@@ -158,6 +164,7 @@ class Ensemble(Asked, Protocol):
         """The same problem with d draws."""
 
 
+@runtime_checkable
 class Exponential(Protocol):
     """The exact score of a number of points that grows exponentially in d."""
 
@@ -192,6 +199,7 @@ class Exponential(Protocol):
         """Its logarithm."""
 
 
+@runtime_checkable
 class Flow(Protocol):
     """A flow that was learned from few points of a mixture."""
 
@@ -208,6 +216,7 @@ class Flow(Protocol):
         """Of the trained denoiser."""
 
 
+@runtime_checkable
 class Successive(Protocol):
     """Linear models trained on samples of models."""
 

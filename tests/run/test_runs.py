@@ -15,6 +15,7 @@ import simdiff
 from simdiff.cli import main as cli
 from simdiff.cli.compose import CONFIGS
 from simdiff.report.figures import SHARED, figures
+from simdiff.run.writing import write
 
 matplotlib.use("agg")
 NONE = {"kind": "none"}
@@ -29,6 +30,14 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(folder):
     return simdiff.sweep(Mean(), {"level": [1.0, 2.0, 3.0]}, mean_theory, out=folder, **QUICK)
+
+
+def test_what_is_done_after_the_last_trial_is_told(run):
+    heard = []
+    write(run, heard.append)
+    assert heard[0] == "asking the theory for tables"
+    assert "drawing curves" in heard
+    assert heard[-1] == "writing the report"
 
 
 def test_a_table_begins_with_what_people_look_at_and_ends_with_digests(run):

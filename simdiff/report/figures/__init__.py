@@ -6,7 +6,7 @@ run and never see its configuration, so Python users draw the same ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -24,6 +24,13 @@ from simdiff.validation.study import Study
 registry.import_all(__name__)
 
 KINDS = ("curves", "maps", "none")
+
+Told = Callable[[str], None]
+"""Hears what is being done, for people who wait."""
+
+
+def unheard(text: str) -> None:
+    """Nobody waits."""
 
 
 def figures() -> dict[str, Figure]:
@@ -81,11 +88,14 @@ def make_tables(material: Material) -> dict[str, pd.DataFrame]:
     return {name: table for one in figures().values() for name, table in one.tables(material).items()}
 
 
-def draw_all(material: Material) -> dict[str, Any]:
-    """{name: figure} of what the settings ask for, and of the figures of every run."""
+def draw_all(material: Material, told: Told = unheard) -> dict[str, Any]:
+    """{name: figure} of what the settings ask for, and of the figures of every run; `told` hears of each."""
     if material.settings["kind"] == "none":
         return {}
-    drawn: Mapping[str, Any] = {name: figure.draw(material) for name, figure in figures().items()}
+    drawn: dict[str, Any] = {}
+    for name, figure in figures().items():
+        told(f"drawing {name.replace('_', ' ')}")
+        drawn[name] = figure.draw(material)
     return {name: figure for name, figure in drawn.items() if figure is not None}
 
 

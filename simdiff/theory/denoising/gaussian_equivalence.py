@@ -42,7 +42,7 @@ class ConvergenceWarning(UserWarning):
 
 
 @register("theory", "gaussian_equivalence")
-def predict(problem: Described) -> dict[str, float]:
+def predict(problem: Any) -> dict[str, float]:
     """Limits of the problem's metrics (errors per dimension) as d grows.
 
     test, train, memorization and objective for every data law with a spectrum; score and floor where

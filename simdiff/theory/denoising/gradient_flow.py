@@ -272,7 +272,7 @@ def _holds_spectrum(setting: TheoryInputs, contour: Contour, nodes: Nodes) -> bo
 
 
 @register("theory", "gradient_flow")
-def predict(problem: Described) -> dict[str, PerTime]:
+def predict(problem: Any) -> dict[str, PerTime]:
     """Limits of the problem's metrics as d grows, each an array over `problem.trainer.times`.
 
     test, train, memorization and objective for every data law with a spectrum; score and floor where the

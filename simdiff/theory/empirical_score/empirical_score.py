@@ -18,7 +18,7 @@ from simdiff.theory.protocols import Exponential
 
 
 @register("theory", "empirical_score")
-def predict(problem: Exponential) -> dict[str, np.ndarray]:
+def predict(problem: Any) -> dict[str, np.ndarray]:
     """Every metric at every time: exact at the problem's size, and the limit where it has none.
 
     At a size, for isotropic data and isotropic classes with means on a line, everything: the law of n
@@ -41,7 +41,7 @@ def predict(problem: Exponential) -> dict[str, np.ndarray]:
 
 
 @register("theory", "collapse_limit")
-def predict_limit(problem: Exponential) -> dict[str, np.ndarray]:
+def predict_limit(problem: Any) -> dict[str, np.ndarray]:
     """The excess entropy max(0, alpha - I(t)) of arXiv 2402.18491 at every size, without corrections.
 
     Raises:
@@ -51,7 +51,7 @@ def predict_limit(problem: Exponential) -> dict[str, np.ndarray]:
 
 
 @register("theory", "collapse_label")
-def predict_label(problem: Exponential) -> dict[str, np.ndarray]:
+def predict_label(problem: Any) -> dict[str, np.ndarray]:
     """The same with I(class; x_t) <= log K taken off log n at every size.
 
     Raises:
@@ -61,7 +61,7 @@ def predict_label(problem: Exponential) -> dict[str, np.ndarray]:
 
 
 @register("theory", "collapse_rounded")
-def predict_rounded(problem: Exponential) -> dict[str, np.ndarray]:
+def predict_rounded(problem: Any) -> dict[str, np.ndarray]:
     """The same, rounded by the variance of the information that one x_t gives, to first order.
 
     Raises:

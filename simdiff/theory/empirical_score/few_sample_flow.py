@@ -17,6 +17,7 @@ with the true labels.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from simdiff.errors import InputError
 from simdiff.parts.registry import register
@@ -24,7 +25,7 @@ from simdiff.theory.protocols import Flow
 
 
 @register("theory", "few_sample_flow")
-def predict(problem: Flow) -> dict[str, float]:
+def predict(problem: Any) -> dict[str, float]:
     """Limits of `FewSampleFlow`: centroid_overlap, norm and centroid_error.
 
     Raises:

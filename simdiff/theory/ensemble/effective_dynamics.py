@@ -48,7 +48,7 @@ class ExpansionWarning(UserWarning):
 
 
 @register("theory", "effective_dynamics")
-def predict(problem: Ensemble) -> dict[str, float]:
+def predict(problem: Any) -> dict[str, float]:
     """Averages over the ensemble at P = `problem.size`, by the corrected law; P = infinity where it is None.
 
     Reads `data`, `model`, `schedule`, `trainer`, `weight`, `steps`, `gap_radius` and `size`. Where the law
@@ -61,7 +61,7 @@ def predict(problem: Ensemble) -> dict[str, float]:
 
 
 @register("theory", "effective_dynamics_first_order")
-def first_order(problem: Ensemble) -> dict[str, float]:
+def first_order(problem: Any) -> dict[str, float]:
     """The same by the first-order law, good at P much larger than the number of features."""
     return _predict(problem, weight_law.first_order)
 

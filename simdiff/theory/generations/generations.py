@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ _SPAN, _NODES = (-30.0, 22.0), 800
 
 
 @register("theory", "generations")
-def predict(problem: Successive) -> dict[str, float]:
+def predict(problem: Any) -> dict[str, float]:
     """Metrics of the last generation.
 
     Means at size d for the problem that `at_size(d)` returns where they are exact: without ridge the error

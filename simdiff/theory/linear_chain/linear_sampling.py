@@ -21,7 +21,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Complex, Float
@@ -56,7 +56,7 @@ class Around(NamedTuple):
 
 
 @register("theory", "linear_sampling")
-def predict(problem: Chain) -> dict[str, float | PerTime]:
+def predict(problem: Any) -> dict[str, float | PerTime]:
     """Limits of the metrics of a `LinearSampling`: floats, or arrays over `problem.times`.
 
     For the problem that `at_size(d)` returns, means at size d up to terms of order 1/d^2, those of a learned

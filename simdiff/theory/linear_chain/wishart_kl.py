@@ -30,7 +30,7 @@ from simdiff.theory.protocols import Chain
 
 
 @register("theory", "wishart_kl")
-def predict(problem: Chain) -> dict[str, float]:
+def predict(problem: Any) -> dict[str, float]:
     """The two divergences and, where Sigma is no random matrix, the covariance error, of a `LinearSampling`.
 
     Exact means at size d for the problem that `at_size(d)` returns, limits for a problem without a size.

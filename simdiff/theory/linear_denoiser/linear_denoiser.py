@@ -40,7 +40,7 @@ _BATCH = 256
 
 
 @register("theory", "linear_denoiser")
-def predict(problem: Described) -> dict[str, Any]:
+def predict(problem: Any) -> dict[str, Any]:
     """Limits of the problem's metrics as d grows: floats, or arrays over the trainer's times.
 
     test, train, memorization and objective for every data law with a spectrum; score and floor where the
