@@ -55,15 +55,16 @@ def merged(name: str, new: pd.DataFrame) -> pd.DataFrame:
 
 
 def main(names: list[str]) -> None:
-    """Run, merge, store."""
+    """Run, merge, store, card by card."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        found = [run(name, Path(folder) / name.replace("/", "-")) for name in names or cards()]
-    compared = merged("comparisons", pd.concat([table for _, table in found], ignore_index=True))
-    compared = compared[["card", *(c for c in compared if c != "card")]]
-    compared.to_csv(FOLDER / "comparisons.csv", index=False, float_format="%.6g")
     about = facts("python benchmarks/paper_cards.py", seed=0, rule="the default, with each card's precision")
-    store("papers/verdicts", merged("verdicts", pd.DataFrame([row for row, _ in found])), about)
+    for name in names or cards():
+        with tempfile.TemporaryDirectory() as folder:
+            row, compared = run(name, Path(folder) / name.replace("/", "-"))
+        whole = merged("comparisons", compared)
+        whole = whole[["card", *(c for c in whole if c != "card")]]
+        whole.to_csv(FOLDER / "comparisons.csv", index=False, float_format="%.6g")
+        store("papers/verdicts", merged("verdicts", pd.DataFrame([row])), about)
 
 
 if __name__ == "__main__":
