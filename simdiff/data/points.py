@@ -41,13 +41,15 @@ class Prepared(NamedTuple):
     """Points in the eigenbasis of their covariance, and its eigenvalues, largest first, of mean 1.
 
     `rank`: how many eigenvalues differ from 0; the others are exactly 0, and so are their coordinates.
-    `content`: 16 hex digits that tell these points from others.
+    `content`: 16 hex digits that tell these points from others. `repeated`: how many are the same as an
+    earlier one.
     """
 
     points: Float32[np.ndarray, "m d"]
     eigenvalues: Float[np.ndarray, " d"]
     rank: int
     content: str
+    repeated: int
 
 
 class Cloud(NamedTuple):
@@ -207,10 +209,14 @@ class PointSet(DataLaw):
         if self.twin:
             return (f"{kind}: Gaussian twins with the covariance of {self.count} points, d = {d}",)
         length, whitened = (f"{ratio:.3g}" for ratio in length_ratios(self.prepared))
+        repeated = self.prepared.repeated
+        again = f"{kind}: {repeated} of the {self.count} points repeat an earlier one; each counts as a point"
         return (
             f"{kind}: {self.count} points, d = {d}, rank {self.prepared.rank}, centred by their mean, scaled "
             f"to <s> = 1, drawn with replacement; the variance of |x|^2 is {length} times that of Gaussian "
-            f"data of the same covariance, that of x^T Sigma^-1 x {whitened} times: theory takes both for 1",
+            f"data of the same covariance, that of x^T Sigma^-1 x {whitened} times: Gaussian theory takes "
+            f"both for 1",
+            *([again] if repeated else []),
         )
 
     def description(self) -> dict[str, object]:
@@ -265,7 +271,10 @@ def prepare(x: Float[np.ndarray, "m d"], components: int | None) -> Prepared:
     rank = min(rank, kept)
     eigenvalues[:rank], points[:, :rank] = values[:rank], rotated[:, :rank]
     scale = eigenvalues.mean()
-    return Prepared((points / np.sqrt(scale)).astype(np.float32), eigenvalues / scale, rank, content)
+    repeated = len(x) - len({row.tobytes() for row in x})
+    return Prepared(
+        (points / np.sqrt(scale)).astype(np.float32), eigenvalues / scale, rank, content, repeated
+    )
 
 
 def _principal(x: Float[np.ndarray, "m d"]) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "m k"]]:

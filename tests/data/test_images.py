@@ -105,6 +105,13 @@ def test_notes_measure_the_distance_from_gaussian_data():
     assert "variance of |x|^2 is 0.287 times" in Digits().notes()[0]
 
 
+def test_points_that_repeat_others_are_counted_in_a_note(tmp_path):
+    points = np.random.default_rng(4).standard_normal((9, 4))
+    assert len(Images(stored(tmp_path, points)).notes()) == 1
+    again = Images(stored(tmp_path, points[[0, 1, 1, 2, 3, 0, 1, 4, 5]])).notes()
+    assert "3 of the 9 points repeat an earlier one" in again[1]
+
+
 def test_a_file_that_changes_is_another_problem(tmp_path):
     points = np.random.default_rng(4).standard_normal((9, 4))
     path = stored(tmp_path, points)
