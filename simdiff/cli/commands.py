@@ -29,7 +29,7 @@ from simdiff.report.phrases import unfinished
 from simdiff.run import record
 from simdiff.run.ahead import compile_ahead
 from simdiff.run.changed_code import changed_problems, description
-from simdiff.run.contents import About
+from simdiff.run.contents import About, claim_of
 from simdiff.run.planning import PILOT_SECONDS, PILOTS, Beside, planned
 from simdiff.run.reopened import arguments, reopened
 from simdiff.run.run import Run
@@ -310,6 +310,7 @@ def _run(plan: Plan, studies: Collection[Study], folder: RunFolder) -> Run:
         command=plan.command,
         theory=", ".join(theory_name(one, problem) for one in listed(plan.setting("theory"))),
         known=_known(plan),
+        claim=claim_of(plan.base.get("card")),
         figure=plan.setting("figure"),
         sizes=None if asked is None else tuple(asked),
     )

@@ -82,6 +82,7 @@ class Report:
     complexity: the table of sample complexities, if one was asked for.
     lacking: {point: {d: trials that are still to run}} of a run that is not finished.
     known: what is known of disagreements.
+    claim: of the paper that the run follows.
     """
 
     summary: pd.DataFrame
@@ -92,6 +93,7 @@ class Report:
     complexity: pd.DataFrame | None = None
     lacking: Mapping[str, Mapping[int, int]] = dataclasses.field(default_factory=dict)
     known: str = ""
+    claim: str = ""
 
     def sections(self) -> dict[str, str]:
         """{heading: Markdown}; "" where there is nothing to say."""
@@ -108,7 +110,8 @@ class Report:
     def remarks(self) -> list[str]:
         """What stands below the headline: what was asked and done, what is known, what is unfinished."""
         left = wording.unfinished(self.summary, self.lacking) if self.lacking else ""
-        told = [_effort(self.summary, self.rule), known_disagreements(self.summary, self.known), left]
+        known = known_disagreements(self.summary, self.known)
+        told = [self.claim, _effort(self.summary, self.rule), known, left]
         return [text for text in told if text]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from simdiff.engine import memory_notes
+from simdiff.errors import InputError
 from simdiff.identity.description import flatten
 from simdiff.run.changed_code import changed_problems, theory_notes
 from simdiff.store import RunFolder, iso_date, machine, versions
@@ -27,17 +28,32 @@ class About:
     """What is said of a run beside its numbers.
 
     title, command: of the report. theory: its name, or names. known: which disagreements are known, and why.
-    figure: settings of figures. sizes: as asked, None where the default was. looks: of a run that was asked
-    for more precision after its first verdict, what it was asked before.
+    claim: of the paper that a card follows. figure: settings of figures. sizes: as asked, None where the
+    default was. looks: of a run that was asked for more precision after its first verdict, what it was asked
+    before.
     """
 
     title: str = "simdiff"
     command: str = ""
     theory: str = ""
     known: str = ""
+    claim: str = ""
     figure: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     sizes: tuple[int, ...] | None = None
     looks: tuple[str, ...] = ()
+
+
+def claim_of(card: Any) -> str:
+    """What a paper card says, in one sentence.
+
+    Raises:
+        InputError: neither null nor a mapping with paper and claim.
+    """
+    if card is None:
+        return ""
+    if not isinstance(card, Mapping) or not {"paper", "claim"} <= {*card}:
+        raise InputError("card", card, "null, or a mapping with paper and claim")
+    return f"{card['paper']}, as a card has it: {' '.join(str(card['claim']).split())}"
 
 
 def shared_rule(studies: Sequence[Study], asked: Sequence[int] | None) -> Rule:

@@ -17,7 +17,7 @@ from simdiff.parts.jax_settings import settings_text
 from simdiff.problem import Problem
 from simdiff.run import record
 from simdiff.run.changed_code import CODE, description
-from simdiff.run.contents import About
+from simdiff.run.contents import About, claim_of
 from simdiff.run.run import Run
 from simdiff.run.several import listed, theory_name
 from simdiff.store import RunFolder, commit, versions_text
@@ -41,6 +41,7 @@ def reopened(path: str, theory: Any) -> Run:
         command=str(config.get("command", "")),
         theory=", ".join(names),
         known=" ".join((config.get("known") or "").split()),
+        claim=claim_of(config.get("card")),
         figure=config.get("figure") or {},
         sizes=tuple(config["sizes"]) if config.get("sizes") else None,
         looks=tuple(config.get("looks", ())),

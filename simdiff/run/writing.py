@@ -62,4 +62,5 @@ def reported(run: Run, tables: Mapping[str, Any]) -> Report:
         tables.get("sample_complexity"),
         run.lacking,
         run.about.known,
+        run.about.claim,
     )

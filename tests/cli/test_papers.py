@@ -35,6 +35,17 @@ def test_all_are_listed(capsys):
     assert "allowed: papers" in capsys.readouterr().err
 
 
+def test_the_claim_is_in_the_report(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = ["experiment=papers/2505.24769/kl", "sizes=[8,12,16]", "precision=0.9", "figure.kind=none"]
+    assert cli.main(["run", *words, "out=run"]) == 0
+    claim = " ".join(cards()["papers/2505.24769/kl"]["claim"].split())
+    for name in ("report.md", "report.html"):
+        assert claim in (tmp_path / "run" / name).read_text()
+    assert cli.main(["run", *words, "card=7", "out=other"]) == 2
+    assert "card: got 7" in capsys.readouterr().err
+
+
 def test_the_page_shows_the_stored_verdicts():
     rows = re.findall(r"^\| `papers/(\S+)` \| (.*) \|$", PAGE, re.MULTILINE)
     shown = {f"papers/{name}": text.split(" | ")[-4:] for name, text in rows}
