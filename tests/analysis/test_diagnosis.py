@@ -65,6 +65,7 @@ def test_measured_moments_have_their_closed_forms(found):
     assert abs(z_score(two, "<s^2>", 1.0)) > 6
 
 
+@pytest.mark.heavy
 def test_biases_of_features_are_their_known_fluctuations(found):
     """A mean of x gives pre-activations a bias of variance a^2 (E sigma)^2; relu's mean is 1/sqrt(2 pi)."""
     biased = found("biased")

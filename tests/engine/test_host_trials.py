@@ -174,6 +174,7 @@ def trials(folder, out):
     return rows[["d", "trial", "seed", "status", "train"]]
 
 
+@pytest.mark.heavy
 def test_two_processes_killed_and_resumed_end_with_the_same_trials_and_the_right_verdict(folder):
     slow = ["rest=0.02", "max_trials=64", "precision=0.2"]
     both = [run(folder, "killed", *slow) for _ in range(2)]

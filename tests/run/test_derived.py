@@ -85,6 +85,7 @@ def found():
 
 
 @pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.heavy
 def test_intervals_cover_the_theory_as_often_as_they_say(found, name):
     """Of 200, 95% is 190 with a standard deviation of 3.1; seven numbers: within 3 of these each way."""
     low, high = np.array([one.interval() for one in found[name]]).T

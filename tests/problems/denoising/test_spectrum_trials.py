@@ -44,6 +44,7 @@ def test_only_this_problem_has_a_spectrum():
         simdiff.feature_spectrum("spectrum")
 
 
+@pytest.mark.heavy
 def test_gaps_between_the_atoms_of_a_quadrature_do_not_show(monkeypatch):
     """Data on a manifold have a continuous spectrum; elsewhere theory integrates over it with few atoms."""
     monkeypatch.setattr("simdiff.data.linear_manifold.RESOLVED", 63)  # enough here, and quick

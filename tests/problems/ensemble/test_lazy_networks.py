@@ -198,6 +198,7 @@ def test_bad_input_is_one_clear_message(case):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.heavy
 def test_the_engine_runs_both_and_configurations_name_them():
     from simdiff.parts.build import build_problem
 
