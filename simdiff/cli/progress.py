@@ -56,6 +56,8 @@ class RunProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is None:
+            self._bar.update(self._task, left="")
         self._bar.stop()
 
     def of(self, number: int) -> Callback:
@@ -110,12 +112,12 @@ class RunProgress:
         return "" if math.isnan(seconds) else f"{datetime.timedelta(seconds=round(seconds))} left"
 
     def _seconds_left(self) -> float:
-        """Of the trials that the current point still wants, and of later points, with their programs."""
+        """Of this point and later ones, with their programs; each grows as the points before it did."""
         seconds = self._pace.programs(sum(len(study.sizes) for study in self._studies[self._current + 1 :]))
         for i, study in list(enumerate(self._studies))[self._current :]:
-            growth = self._growth() if i > self._current else 1.0
             for d, wanted in self._wanted[i].items():
-                count = growth * wanted - self._last.get((i, d), (0, 0))[0]
+                expected = max(wanted, self._growth() * study.rule.min_trials)
+                count = expected - self._last.get((i, d), (0, 0))[0]
                 seconds += self._pace.trials(study.problem.cost(d), max(0.0, count))
         return seconds
 

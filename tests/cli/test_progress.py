@@ -28,7 +28,7 @@ def test_the_bar_ends_full(studies):
             collect(study, InMemoryTrials(), bar.of(number))
     task = bar._bar.tasks[0]
     assert task.completed == task.total > 0
-    assert task.fields["left"] == "0:00:00 left"
+    assert task.fields["left"] == ""
 
 
 def test_stored_trials_are_done_but_tell_no_speed(studies):
