@@ -120,6 +120,14 @@ class PointSet(DataLaw):
         """The points as trials see them."""
         return self._prepared  # type: ignore[attr-defined]
 
+    def basis(self) -> Float[np.ndarray, "d D"]:
+        """Orthonormal rows: a sample x of a trial is x @ basis in the D coordinates in which data came.
+
+        That is but for the mean, which is taken out, and for the scale, by which the mean eigenvalue is 1.
+        """
+        pixels = self.load()
+        return _rows_of(self.prepared.points, pixels - pixels.mean(axis=0))
+
     @property
     def gaussian(self) -> bool:  # type: ignore[override]
         """Only the twin."""
@@ -275,6 +283,17 @@ def prepare(x: Float[np.ndarray, "m d"], components: int | None) -> Prepared:
     return Prepared(
         (points / np.sqrt(scale)).astype(np.float32), eigenvalues / scale, rank, content, repeated
     )
+
+
+def _rows_of(points: Float[np.ndarray, "m d"], pixels: Float[np.ndarray, "m D"]) -> Float[np.ndarray, "d D"]:
+    """The eigenvectors v_k of the pixels' covariance: sum_i (x_i . v_k) x_i is along v_k.
+
+    Those without variance, of which points have only zeros, are any that make the rows orthonormal.
+    """
+    rows = points.T.astype(np.float64) @ pixels
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    left, _, right = np.linalg.svd(np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0))
+    return left @ right[: len(left)]
 
 
 def _principal(x: Float[np.ndarray, "m d"]) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "m k"]]:

@@ -6,7 +6,6 @@ One program runs any window, so that the bits do not depend on where a trial was
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +20,7 @@ from simdiff.engine.returned import check_metrics, checked
 from simdiff.engine.session import Session
 from simdiff.engine.sharding import copied, mapped, split
 from simdiff.engine.span_map import span_map, whole
+from simdiff.engine.windows import Windows
 from simdiff.problem import Inputs, Kernel, Problem
 
 _LONG_TRIAL = 1e12
@@ -28,8 +28,6 @@ _LONG_TRIAL = 1e12
 
 _FIRST_FLOPS = 1e11
 """Flops of the first window, from which it is seen how long others take."""
-
-_MOST_GROWTH = 4.0
 
 
 def runs_in_windows(problem: Problem, d: int, kernel: Kernel, session: Session) -> bool:
@@ -50,21 +48,20 @@ class StagedProgram(BatchProgram):
         """Run, from where a checkpoint is."""
         arguments = self.placed(keys, inputs)
         wanted = whole(keys) if span is None else np.asarray(span, np.int32)
-        shapes = _state_shapes(self._kernel, *arguments)
-        state, at = self._begun(shapes, slot)
-        period, steps = self._session.checkpoint or USUAL_SECONDS, self._kernel.resumable_steps
-        window = max(1, int(steps * min(1 / 16, _FIRST_FLOPS / self._problem.cost(self._d))))
-        start = kept = time.monotonic()
-        while True:
-            before, last = time.monotonic(), min(steps, at + window)
-            state, metrics = self._window(arguments, wanted, state, (at, last))
-            at, now = last, time.monotonic()
-            if at == steps:
-                return to_host(metrics)
-            if slot is not None and now - kept >= period:
-                slot.save(jax.tree.leaves(state), at, now - start)
-                kept = time.monotonic()
-            window = max(1, int(window * min(_MOST_GROWTH, period / max(now - before, 1e-9))))
+        state, at = self._begun(_state_shapes(self._kernel, *arguments), slot)
+        windows, metrics = Windows(self._session.checkpoint or USUAL_SECONDS, self._first_window()), None
+        while at < self._kernel.resumable_steps:
+            ends = at, min(self._kernel.resumable_steps, at + windows.steps)
+            run = functools.partial(self._window, arguments, wanted, state, ends)
+            (state, metrics), at = windows.timed(run), ends[1]
+            if slot is not None and at < self._kernel.resumable_steps and windows.due():
+                slot.save(jax.tree.leaves(state), at, windows.spent)
+        return to_host(metrics)
+
+    def _first_window(self) -> int:
+        """Short, for it is not known how long steps take."""
+        share = min(1 / 16, _FIRST_FLOPS / self._problem.cost(self._d))
+        return int(self._kernel.resumable_steps * share)
 
     def _begun(self, shapes: Any, slot: Slot | None) -> tuple[Any, int]:
         """(state, steps that are done): as it was kept, or the beginning."""

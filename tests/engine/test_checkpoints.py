@@ -19,6 +19,7 @@ import pytest
 import simdiff
 from simdiff.engine import Session, run_trials, use_checkpoints
 from simdiff.engine.staged_program import runs_in_windows
+from simdiff.engine.windows import Windows
 from simdiff.errors import InputError
 from simdiff.store import RunFolder
 
@@ -126,6 +127,16 @@ def test_that_of_other_numbers_is_told_of_and_not_used(often, whole, tmp_path):
     keeper = Dying(tmp_path)
     with pytest.warns(RuntimeWarning, match="it is of another seed; its trials begin anew"):
         np.testing.assert_array_equal(curve(often, keeper), whole)
+
+
+def test_windows_come_to_take_the_period_each():
+    now = [0.0]
+    windows, due = Windows(60.0, 10, lambda: now[0]), []
+    for seconds in (1.0, 4.0, 16.0, 128.0, 60.0):
+        windows.timed(lambda seconds=seconds: now.append(now.pop() + seconds))
+        due.append((windows.steps, windows.due()))
+    assert due == [(40, False), (160, False), (600, False), (281, True), (281, True)]
+    assert windows.spent == 209.0
 
 
 IDENTITY = {"problem": "x", "d": 4, "trials": [0, 1]}
