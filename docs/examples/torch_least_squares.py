@@ -16,7 +16,7 @@ class TorchLeastSquares(simdiff.Problem):
     """A linear layer that is trained on n = d / gamma samples of noise."""
 
     gamma: float = 0.5
-    steps: int = 400
+    steps: int = 200
 
     name = "torch_least_squares"
     metrics = (
@@ -56,5 +56,5 @@ def theory(problem):
 
 
 def wrong(problem):
-    """A tenth too much is fitted: an error that the verdict is to find."""
-    return {"train": 1 - problem.gamma, "fitted": 1.1 * problem.gamma}
+    """A quarter too much is fitted: an error that the verdict is to find."""
+    return {"train": 1 - problem.gamma, "fitted": 1.25 * problem.gamma}

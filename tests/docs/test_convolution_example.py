@@ -21,6 +21,7 @@ def example():
     return module
 
 
+@pytest.mark.heavy
 def test_the_network_is_that_of_three_convolutions_of_pixels(example):
     """Written out pixel by pixel."""
     layers = jax.tree.map(lambda v: np.asarray(v, np.float64), example.init(jax.random.key(0), 64))
@@ -42,15 +43,15 @@ def test_the_network_is_that_of_three_convolutions_of_pixels(example):
 
 @pytest.mark.heavy
 def test_few_digits_are_memorized_and_many_are_not(example, tmp_path):
-    example.CHANNELS = 4
     files = tmp_path / "digits.csv", tmp_path / "digits.png"
     table = example.main(*map(str, files), counts=(16, 512), steps=400, trials=1)
     assert all(file.stat().st_size > 100 for file in files)
-    last = table[table["step"] == 400].set_index("n")
-    gap = last["test"] - last["memorization"]
-    assert gap[16] > 0.05 > 0.02 > gap[512]
+    first, last = (table[table["step"] == step].set_index("n") for step in (1, 400))
+    easier = [rows["test"] / rows["memorization"] for rows in (first, last)]  # some digits are, to begin with
+    grown = easier[1] / easier[0]
+    assert grown[16] > 1.03 > 1.01 > grown[512]
     assert table.groupby("n")["stop"].sum().tolist() == [1, 1]
-    assert (last["train"] < 0.8 * table[table["step"] == 1].set_index("n")["train"]).all()
+    assert (last["train"] < 0.8 * first["train"]).all()
 
 
 @pytest.mark.parametrize("law", [simdiff.data.Digits(), simdiff.data.Patches(stride=16)])

@@ -26,7 +26,7 @@ def folder(tmp_path_factory):
 
 def run(folder, out, theory="theory"):
     words = ["run", "problem=loop.py:TorchLeastSquares", f"theory=loop.py:{theory}", f"out={out}"]
-    words += ["sizes=[16,24]", "precision=0.03", "max_trials=128", "figure.kind=none", "extrapolation=none"]
+    words += ["sizes=[16,24]", "precision=0.06", "max_trials=96", "figure.kind=none", "extrapolation=none"]
     log = (folder / "log.txt").open("a")
     command = [sys.executable, "-m", "simdiff.cli", *words]
     return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
