@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 D, WIDTH, BATCH, N, M = 64, 512, 512, 256, 4
-STEPS, TURNS, TIME, RATE = 60, 3, 0.2, 1e-3
+STEPS, TURNS, TIME, RATE = 250, 3, 0.2, 1e-3
 FLOPS = 10.0 * BATCH * WIDTH * D
 WAYS = ("trials", "optax", "torch")
 
