@@ -39,11 +39,14 @@ def own(problem, x, grid):
 
 
 def test_dense_values_keep_the_simulated_ones():
-    linear = dense_values("t", [0.2, 0.5, 1.0], 9)
+    problem = simdiff.DenoisingScoreMatching()
+    linear = dense_values(problem, "t", [0.2, 0.5, 1.0], 9)
     assert linear == sorted({*np.linspace(0.2, 1.0, 9)[1:-1], 0.2, 0.5, 1.0})
-    logarithmic = dense_values("psi_n", [0.1, 10.0], 5)
+    logarithmic = dense_values(problem, "psi_n", [0.1, 10.0], 5)
     np.testing.assert_allclose(logarithmic, [0.1, 10**-0.5, 1.0, 10**0.5, 10.0])
-    assert dense_values("m", [1, 16], 60) == list(range(1, 17))
+    assert dense_values(problem, "psi_n", [1, 2], 3) == [1.0, 1.5, 2.0]
+    assert dense_values(problem, "m", [1, 16], 60) == list(range(1, 17))
+    assert dense_values(simdiff.Generations(), "generations", [1, 8], 60) == list(range(1, 9))
 
 
 def test_lines_are_the_theory_for_every_other_value():

@@ -41,7 +41,10 @@ class Maps(Figure):
             return None
         x, y = settings["x"], settings["y"]
         spans = [sorted({float(parameter(problem, name)) for problem in problems}) for name in (x, y)]
-        fine = [dense_values(name, span, settings["grid"]) for name, span in zip((x, y), spans, strict=True)]
+        fine = [
+            dense_values(problems[0], name, span, settings["grid"])
+            for name, span in zip((x, y), spans, strict=True)
+        ]
         grid = [vary(problems[0], {x: u, y: v}) for u, v in itertools.product(*fine)]
         table = theory_table(grid, material.studies[0].theory)
         shown = material.summary  # of several theories the first

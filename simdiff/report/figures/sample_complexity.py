@@ -76,7 +76,7 @@ def complexity_table(settings: Settings, problems: Sequence[Problem], theory: An
     sought = {"psi_n"} if asked["ridge"] == "given" else {"psi_n", "trainer.ridge"}
     values = {parameter(problem, x) for problem in problems}
     finite = sorted(filter(is_finite, values))
-    along = dense_values(x, finite, GRID) if len(finite) > 1 else finite
+    along = dense_values(problems[0], x, finite, GRID) if len(finite) > 1 else finite
     along = [*along, *sorted(values - set(finite), key=str)]
     varied = [vary(start, {x: value}) for start in starts(problems, {x, *sought}) for value in along]
     return pd.DataFrame([_row(problem, asked, sought, theory) for problem in varied])

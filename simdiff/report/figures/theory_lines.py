@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from simdiff.errors import InputError
 from simdiff.identity.description import flatten
 from simdiff.parts.vary import vary
 from simdiff.problem import Problem
@@ -43,7 +44,7 @@ def lines(problems: Sequence[Problem], theory: Theory, x: str, grid: int) -> pd.
     finite = sorted({v for v in (parameter(problem, x) for problem in problems) if is_finite(v)})
     if len(finite) < 2:
         return None
-    dense = dense_values(x, finite, grid)
+    dense = dense_values(problems[0], x, finite, grid)
     return theory_table([vary(start, {x: v}) for start in starts(problems, {x}) for v in dense], theory)
 
 
@@ -53,7 +54,7 @@ def _lines_in_time(problems: Sequence[Problem], theory: Theory, grid: int) -> pd
         return theory_table([vary(start, {"trainer.records": grid}) for start in starts(problems)], theory)
     if any(len(parameter(problem, "trainer.times") or ()) < 2 for problem in problems):
         return None
-    dense = [dense_values("time", parameter(start, "trainer.times"), grid) for start in starts(problems)]
+    dense = [spread(parameter(start, "trainer.times"), grid) for start in starts(problems)]
     varied = [vary(start, {"trainer.times": t}) for start, t in zip(starts(problems), dense, strict=True)]
     return theory_table(varied, theory)
 
@@ -78,14 +79,27 @@ def parameter(problem: Problem, name: str) -> Any:
     return flatten(problem.describe()).get(name)
 
 
-def dense_values(name: str, values: Sequence[float], grid: int) -> list[float]:
-    """`grid` values from the least to the greatest; logarithmic over a decade and more; whole for m, P."""
+def dense_values(problem: Problem, name: str, values: Sequence[float], grid: int) -> list[float]:
+    """`spread`, or whole values only, where the problem takes no others."""
+    if all(float(value).is_integer() for value in values) and not _takes(problem, name, min(values) + 0.5):
+        return sorted({int(value) for value in np.rint(spread(values, grid))})
+    return spread(values, grid)
+
+
+def spread(values: Sequence[float], grid: int) -> list[float]:
+    """`grid` values from the least to the greatest and those given; logarithmic over a decade and more."""
     low, high = min(values), max(values)
     spaced = np.geomspace if low > 0 and high > 10 * low else np.linspace
-    dense = spaced(low, high, grid)
-    if name in ("m", "P"):
-        return sorted({int(v) for v in np.rint(dense)})
-    return sorted({*dense[1:-1].tolist(), *map(float, values)})
+    return sorted({*spaced(low, high, grid)[1:-1].tolist(), *map(float, values)})
+
+
+def _takes(problem: Problem, name: str, value: float) -> bool:
+    """Whether the problem's parameter may have this value."""
+    try:
+        vary(problem, {name: value})
+    except (InputError, TypeError):  # a user's own problem may say it in Python's way
+        return False
+    return True
 
 
 def is_finite(value: Any) -> bool:
