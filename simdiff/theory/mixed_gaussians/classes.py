@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from jaxtyping import Float
 from simdiff.errors import InputError, check_number
 from simdiff.theory.mixed_gaussians.fixed_point import Groups
 from simdiff.theory.numerics.gauss_rule import gauss_rule
-from simdiff.theory.numerics.quadrature import constants
+from simdiff.theory.numerics.quadrature import QuadratureWarning, constants
 
 MOST_DIRECTIONS = 2
 """Of class means with random features: the number of types is a power of it."""
@@ -45,10 +46,11 @@ class Classes:
 
 @dataclasses.dataclass(frozen=True)
 class Shifted:
-    """An activation with a bias before it."""
+    """An activation with a bias before it, and a linear term beside it, which adds to mu1 alone."""
 
     activation: Any
     bias: float
+    slope: float = 0.0
 
     @property
     def kinks(self) -> tuple[float, ...]:
@@ -56,8 +58,8 @@ class Shifted:
         return tuple(kink - self.bias for kink in getattr(self.activation, "kinks", ()))
 
     def fn(self, u: Any) -> Any:
-        """rho(u + bias)."""
-        return self.activation.fn(u + self.bias)
+        """rho(u + bias) + slope u."""
+        return self.activation.fn(u + self.bias) + self.slope * u
 
 
 def classes_of(data: Any, count: int) -> Classes:
@@ -133,7 +135,7 @@ def _random(problem: Any, classes: Classes, a2: float, h: float, count: int) -> 
     known = np.array(
         [
             [
-                _constants(problem.model.activation, math.sqrt(a2) * bias, c, h)
+                shifted_constants(problem.model.activation, math.sqrt(a2) * bias, c, h)
                 for bias, c in zip(row, variances, strict=True)
             ]
             for row in biases
@@ -145,6 +147,18 @@ def _random(problem: Any, classes: Classes, a2: float, h: float, count: int) -> 
     return {"excess": excess, "shares": shares, "phi": phi, "loads": loads}
 
 
-def _constants(activation: Any, bias: float, c: float, h: float) -> tuple[float, float, float]:
-    found = constants(Shifted(activation, bias) if bias else activation, c, h)
+def shifted_constants(activation: Any, bias: float, c: float, h: float) -> tuple[float, float, float]:
+    """mu1, v2, s2; beside a linear term where they are so small by themselves that their digits are lost."""
+    if bias == 0.0:
+        return _three(constants(activation, c, h))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", QuadratureWarning)
+        found = constants(Shifted(activation, bias), c, h)
+    if math.isfinite(found.mu1):
+        return _three(found)
+    mu1, v2, s2 = _three(constants(Shifted(activation, bias, slope=1.0), c, h))
+    return mu1 - 1.0, v2, s2
+
+
+def _three(found: Any) -> tuple[float, float, float]:
     return found.mu1, found.v2, found.s2

@@ -122,6 +122,8 @@ def _by_rule(problem: Any, classes: Classes, biases: int) -> tuple[Found, bool]:
     groups = groups_of(problem, ridge, classes, biases)
     if groups.shares.size > MOST_TYPES:
         return f"{groups.shares.size} types of features are too many", False
+    if not all(np.isfinite(part).all() for part in (groups.phi, groups.loads, groups.excess)):
+        return "constants of the activation are not known", True
     solution = solve(groups)
     if not solution.converged:
         return "the fixed point was not found", True

@@ -1,9 +1,11 @@
 """Mixtures of Gaussians: the theory of one class, identities among classes, a scalar equation, simulation."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import simdiff
 from simdiff.data import Elliptical, Gaussian, GaussianMixture
@@ -11,6 +13,7 @@ from simdiff.errors import InputError
 from simdiff.models import Linear, RandomFeatures
 from simdiff.theory.denoising.gaussian_equivalence import ConvergenceWarning
 from simdiff.theory.mixed_gaussians import mixed_gaussians
+from simdiff.theory.mixed_gaussians.classes import shifted_constants
 from simdiff.trainers import Ridge
 
 SPECTRUM = ([0.5, 1.5], [0.5, 0.5])
@@ -63,6 +66,19 @@ def test_means_bias_features_but_neither_linear_ones_nor_a_sign():
     close(predicted(GaussianMixture([0.5, 0.5], [0.5, 1.5])), predicted(here), 1e-9)
     turned = GaussianMixture([[0.3, 0.4], [-0.3, -0.4]], [0.5, 1.5])
     close(predicted(turned), predicted(here), 1e-9)
+
+
+def test_features_that_a_bias_saturates_are_dead():
+    """A sign far from its jump is constant: constants are zero, where by themselves their digits are lost."""
+    sign = RandomFeatures(1.0, activation="sign").activation
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.abs(shifted_constants(sign, 8.0, 0.1, 0.1)).max() < 1e-8
+    near = shifted_constants(sign, 0.5, 0.1, 0.1)
+    variance, mean = 0.2, 2 * stats.norm.cdf(0.5 / math.sqrt(0.2)) - 1
+    slope = 2 * stats.norm.pdf(0.5 / math.sqrt(variance)) / math.sqrt(variance)
+    assert near[0] == pytest.approx(slope, rel=1e-8)
+    assert near[0] ** 2 * variance + near[1] + near[2] == pytest.approx(1 - mean**2, rel=1e-8)
 
 
 def test_radii_are_classes():
