@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
+from omegaconf import OmegaConf
 
 from simdiff.cli.compose import CONFIGS, PAPERS, options
 
@@ -27,7 +27,10 @@ def listed(width: int) -> str:
 
 
 def _card(name: str) -> Mapping[str, Any]:
-    return yaml.safe_load((CONFIGS / "experiment" / f"{name}.yaml").read_text(encoding="utf-8"))["card"]
+    whole: Any = OmegaConf.to_container(
+        OmegaConf.load(CONFIGS / "experiment" / f"{name}.yaml"), resolve=False
+    )
+    return whole["card"]
 
 
 def _text(name: str, card: Mapping[str, Any], width: int) -> str:

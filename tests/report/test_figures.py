@@ -17,7 +17,7 @@ from toy_problems import Mean, mean_theory
 import simdiff
 from simdiff.api import make_study
 from simdiff.cli import main as cli
-from simdiff.cli.compose import make_plan
+from simdiff.cli.compose import make_plan, options
 from simdiff.parts.build import build_problem
 from simdiff.report.figures.base import Material
 from simdiff.report.figures.curves import in_steps, threshold_marks
@@ -47,6 +47,17 @@ def test_dense_values_keep_the_simulated_ones():
     assert dense_values(problem, "psi_n", [1, 2], 3) == [1.0, 1.5, 2.0]
     assert dense_values(problem, "m", [1, 16], 60) == list(range(1, 17))
     assert dense_values(simdiff.Generations(), "generations", [1, 8], 60) == list(range(1, 9))
+
+
+@pytest.mark.parametrize("name", options("experiment"))
+def test_lines_of_every_experiment_are_of_problems_that_there_are(name):
+    found = make_plan([f"experiment={name}"], False, "simdiff")
+    x = found.setting("figure")["x"]
+    problems = [build_problem(point) for point in found.points]
+    asked = []
+    if x is not None:
+        lines(problems, lambda problem: asked.append(problem) or {}, x, 5)
+        assert x == "time" or len(asked) >= len(problems)
 
 
 def test_lines_are_the_theory_for_every_other_value():
