@@ -26,7 +26,7 @@ def failures(script: str, folder: Path, *words: str) -> tuple[list, int]:
     return failed, int(count)
 
 
-@pytest.mark.parametrize(("script", "last"), [("fuzz_calls.py", 100), ("fuzz_commands.py", 50)])
+@pytest.mark.parametrize(("script", "last"), [("fuzz_calls.py", 50), ("fuzz_commands.py", 25)])
 def test_no_input_leads_to_a_traceback(script, last, tmp_path):
     failed, count = failures(script, tmp_path, "0", str(last))
     assert failed == []

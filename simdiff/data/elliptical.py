@@ -229,7 +229,7 @@ def _check_radius(radius: Any) -> Any:
         return radius
     try:
         found = np.asarray(radius, np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError("data.radius", radius, allowed) from error
     if found.ndim != 1 or found.size == 0 or not np.isfinite(found).all() or not (found >= 0).all():
         raise InputError("data.radius", radius, allowed)
@@ -246,7 +246,7 @@ def _check_weights(weights: Any, radius: Any) -> tuple[float, ...] | None:
     allowed = f"{len(radius)} positive numbers that add up to 1, one per radius"
     try:
         found = np.asarray(weights, np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError("data.weights", weights, allowed) from error
     if found.shape != (len(radius),) or not (found > 0).all() or not abs(found.sum() - 1) < 1e-6:
         raise InputError("data.weights", weights, allowed)
@@ -257,7 +257,7 @@ def _check_points(points: Any) -> Float[np.ndarray, "m d"]:
     allowed = "a table of finite numbers, one point per row"
     try:
         found = np.asarray(points, np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError("points", type(points).__name__, allowed) from error
     if found.ndim != 2 or found.size == 0 or not np.isfinite(found).all():
         raise InputError("points", f"shape {found.shape}", allowed)

@@ -127,7 +127,7 @@ def _check_spectrum(
     field, allowed = "data.spectrum", "two equally long lists: eigenvalues >= 0 and positive weights"
     try:
         values, weights = (np.array(part, dtype=float) for part in spectrum)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(field, spectrum, allowed) from error
     if values.ndim != 1 or values.shape != weights.shape or values.size == 0:
         raise InputError(field, spectrum, allowed)

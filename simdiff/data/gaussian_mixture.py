@@ -279,7 +279,7 @@ def _coordinates(means: Any) -> np.ndarray:
     rows = ((means,), (-means,)) if isinstance(means, numbers.Real) else means
     try:
         found = np.array([np.atleast_1d(np.asarray(row, np.float64)) for row in rows])
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError("data.means", means, allowed) from error
     if found.ndim != 2 or found.size == 0 or not np.isfinite(found).all() or isinstance(means, bool):
         raise InputError("data.means", means, allowed)
@@ -292,7 +292,7 @@ def _check_weights(weights: Sequence[float] | None, classes: int) -> tuple[float
     allowed = f"{classes} positive numbers that add up to 1, one per class"
     try:
         found = np.asarray(weights, np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError("data.weights", weights, allowed) from error
     if found.shape != (classes,) or not (found > 0).all() or not abs(found.sum() - 1) < 1e-6:
         raise InputError("data.weights", weights, allowed)

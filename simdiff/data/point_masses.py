@@ -108,7 +108,7 @@ def _matrix(points: Any) -> np.ndarray:
         points = _read(Path(points))
     try:
         array = np.array(points, np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError("data.points", points, _ALLOWED, "rows of one length, numbers only") from error
     array = array[:, None] if array.ndim == 1 else array
     if array.ndim != 2 or array.shape[1] == 0 or not np.all(np.isfinite(array)):

@@ -148,7 +148,7 @@ CASES = {
     ),
     "unknown data": (
         "run data=gausian",
-        "data: got 'gausian'; allowed: digits, gaussian, .*power_law .*mean 'gaussian'",
+        "data: got 'gausian'; allowed: digits, .*gaussian, .*power_law .*mean 'gaussian'",
     ),
     "images without a file": ("run data=images", "data.path: got None; allowed: the path of a .npy"),
     "another size of images": ("run data=digits sizes=[50,100]", r"sizes: got \[50, 100\]; allowed: \[64\]"),
@@ -166,7 +166,8 @@ CASES = {
         "rum m=2",
         "command: got 'rum'; allowed: run, predict, .*, list .*did you mean 'run'",
     ),
-    "words after list": ("list data", "command line: got 'data'"),
+    "words after list": ("list data", "list: got 'data'; allowed: papers"),
+    "more words after list": ("list papers data", "command line: got 'data'"),
     # theories that raise
     "theory that raises": (
         f"run {OWN} theory=raising:theory level=3",

@@ -37,7 +37,13 @@ def test_all_are_listed(capsys):
 
 def test_the_claim_is_in_the_report(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    words = ["experiment=papers/2505.24769/kl", "sizes=[8,12,16]", "precision=0.9", "figure.kind=none"]
+    words = [
+        "experiment=papers/2505.24769/kl",
+        "psi_n=4",
+        "sizes=[8,12]",
+        "precision=0.9",
+        "figure.kind=none",
+    ]
     assert cli.main(["run", *words, "out=run"]) == 0
     claim = " ".join(cards()["papers/2505.24769/kl"]["claim"].split())
     for name in ("report.md", "report.html"):

@@ -14,7 +14,7 @@ from simdiff.store import RunFolder
 
 PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
 
-QUICK = ["sizes=[8,12,16]", "precision=0.9", "max_trials=4", "figure.kind=none"]
+QUICK = ["sizes=[8,12]", "precision=0.9", "max_trials=4", "figure.kind=none"]
 FLOW = ["trainer.ridge=0.1"]
 SMALL = ["psi_n=1", "model.psi_p=1", "t=0.5"]
 COMMANDS = {
