@@ -270,12 +270,14 @@ def test_a_correct_theory_is_rejected_no_more_often_than_alpha(verdicts):
     assert sum(verdict.agree is True for verdict in verdicts["right"]) >= 0.8 * SEEDS
 
 
+@pytest.mark.heavy
 def test_p_values_of_a_correct_theory_are_uniform(verdicts):
     p = pd.concat([verdict.table for verdict in verdicts["right"]])
     for _, values in p.groupby("metric")["p_value"]:
         assert stats.kstest(values, "uniform").pvalue > 1e-3 / 2
 
 
+@pytest.mark.heavy
 def test_a_theory_one_per_cent_off_is_rejected(verdicts):
     rejected = sum(verdict.agree is False for verdict in verdicts["wrong"])
     assert rejected >= 0.95 * len(verdicts["wrong"])

@@ -92,6 +92,7 @@ def test_trained_long_frozen_features_meet_the_ridge_minimiser_and_on_the_way_th
     assert abs(found["train"][0] / path["train"][1] - 1) > 0.2
 
 
+@pytest.mark.heavy
 def test_a_linear_network_is_the_linear_model_and_its_bias_free_twin_is_not_its_double():
     trainer = sgd(batch=8, rate=0.05)
     expected = run_kernel(problem(simdiff.models.Linear(), trainer), D, KEYS[2], "float32")
@@ -156,6 +157,7 @@ def test_a_loss_that_is_not_finite_is_a_row_with_its_step():
     assert set(rows[rows["time"] == 1]["status"]) == {"ok"}
 
 
+@pytest.mark.heavy
 def test_a_theory_of_another_network_is_an_approximation_without_a_verdict():
     like = dataclasses.replace(FEATURES, exact=False)
     settings = {"sizes": (12, 16), "precision": 0.5, "max_trials": 8}

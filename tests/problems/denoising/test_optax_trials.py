@@ -27,6 +27,7 @@ def trained(*, m=2, **settings):
 @pytest.mark.parametrize(
     ("name", "rate", "steps"), [("sgd", 0.5, 20000), ("momentum", 0.2, 5000), ("adam", 0.03, 4000)]
 )
+@pytest.mark.heavy
 def test_trained_long_it_meets_the_ridge_minimiser(name, rate, steps):
     exact = run_kernel(problem(simdiff.trainers.Ridge(1e-2)), D, KEY)
     found = trained(name=name, learning_rate=rate, steps=steps, ridge=1e-2)

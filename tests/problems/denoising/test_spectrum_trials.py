@@ -25,6 +25,7 @@ def test_eigenvalues_are_those_of_the_matrix_written_down(psi_p, m):
         assert found[trial] == pytest.approx(exact, abs=1e-10 * exact.max())
 
 
+@pytest.mark.heavy
 def test_their_distribution_is_the_limiting_law():
     d, case = 100, problem(psi_n=2.0, psi_p=3.0, m=1, t=0.1)
     values = np.sort(simdiff.feature_eigenvalues(case, d)[0])

@@ -30,6 +30,7 @@ def test_a_trial_is_the_difference_of_both_trials_with_its_key(metric):
     )
 
 
+@pytest.mark.heavy
 def test_common_random_numbers_leave_less_noise():
     first, second = denoising(0.01), denoising(0.012)
     paired = simdiff.simulate(Difference(first, second), 24, 16)["test"]

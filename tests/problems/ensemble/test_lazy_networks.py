@@ -82,6 +82,7 @@ def test_kernel_training_is_what_numpy_gives(base, name):
 
 
 @pytest.mark.parametrize("name", TRAINERS)
+@pytest.mark.heavy
 def test_features_follow_the_same_three_paths(name):
     for counts, size in (((3, 3), 20), ((5, 5), 10)):  # primal, dual
         problem = dataclasses.replace(LAZY, model=GaussianFeatures(*counts), trainer=TRAINERS[name])

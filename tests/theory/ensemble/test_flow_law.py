@@ -166,6 +166,7 @@ def test_a_long_flow_with_a_ridge_has_the_law_of_the_minimum():
     assert np.abs(law.covariance - wrong).max() > 1e-3 * wrong.max()
 
 
+@pytest.mark.heavy
 def test_predictions_run_through_the_registry(monkeypatch):
     """For the kernel and for networks alike; what has no theory says what has."""
     monkeypatch.setattr(effective_dynamics, "MODELS", 256)

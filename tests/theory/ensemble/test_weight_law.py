@@ -67,6 +67,7 @@ def test_nodes_average_over_the_training_law(problem):
 
 
 @pytest.mark.parametrize("problem", [LINE, PLANE], ids=["1-D", "2-D"])
+@pytest.mark.heavy
 def test_the_sandwich_holds_at_a_hundred_draws_a_feature(problem):
     size = 100 * problem.features
     law = weight_law.first_order(problem, nodes(problem), size)
