@@ -34,7 +34,7 @@ from simdiff.run.planning import PILOT_SECONDS, PILOTS, Beside, planned
 from simdiff.run.reopened import arguments, reopened
 from simdiff.run.run import Run
 from simdiff.run.several import check_names, listed, theory_name
-from simdiff.store import MARKER, RunFolder, commit, unpack, versions_text
+from simdiff.store import MARKER, RunFolder, commit, expanded, unpack, versions_text
 from simdiff.validation.study import (
     InMemoryTrials,
     Replay,
@@ -239,7 +239,7 @@ def plan(plan: Plan) -> None:
 
 def _trials_there(plan: Plan) -> TrialStore:
     """The trials in the run's folder, if there is one; further ones stay in memory."""
-    path = Path(str(plan.setting("out"))).expanduser()
+    path = expanded(str(plan.setting("out")))
     found = (path / MARKER).exists()
     return Beside(RunFolder(path, create=False)) if found else InMemoryTrials()
 

@@ -203,7 +203,7 @@ def _compose(overrides: Sequence[str], own: Mapping[str, bool]) -> DictConfig:
             check_choice(key, value, options(key))
     try:
         return compose("config", overrides=list(overrides))
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise _explained(error, overrides, own) from None
 
 

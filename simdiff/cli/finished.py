@@ -12,14 +12,13 @@ import json
 import shutil
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from simdiff.identity.fingerprint import fingerprint
 from simdiff.parts.build import build_problem
 from simdiff.report.console import console_table
 from simdiff.run.several import listed
-from simdiff.store import MARKER, RunFolder, commit, versions_text
+from simdiff.store import MARKER, RunFolder, commit, expanded, versions_text
 from simdiff.theory import load
 
 NAME = "finished.json"
@@ -47,7 +46,7 @@ def keep(record: Mapping[str, Any], points: list[dict[str, Any]], folder: RunFol
 
 
 def _folder(out: str) -> RunFolder | None:
-    path = Path(out).expanduser()
+    path = expanded(out)
     return RunFolder(path, create=False) if (path / MARKER).exists() else None
 
 

@@ -24,6 +24,9 @@ from simdiff.sampling.proxy import Posterior, posterior
 Noise = Callable[[Array, Posterior, Array], Array]
 """noise(key, posterior, points) -> (n, D) with mean 0 and, given x, the covariance of x_0."""
 
+MOST_SAMPLES = 2**31 - 1
+"""Of one call: what an index of an array can count."""
+
 
 @with_pinned_settings
 def naive_samples(
@@ -45,7 +48,7 @@ def naive_samples(
         raise InputError("points", points, "a PointMasses")
     check_type("steps", steps, FlowSteps, "flow_steps(schedule, number) makes them")
     kappa = check_number("kappa", kappa, least=0)
-    samples = check_integer("samples", samples, least=1)
+    samples = check_integer("samples", samples, least=1, most=MOST_SAMPLES)
     if not (
         hasattr(key, "dtype") and jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0
     ):

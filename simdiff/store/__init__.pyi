@@ -1,6 +1,6 @@
 from .archive import export, unpack
 from .columns import KEYS, OPTIONAL, REQUIRED, check_metric_names, metric_columns
-from .files import replacing, write_text
+from .files import expanded, replacing, write_text
 from .provenance import commit, iso_date, machine, versions, versions_text
 from .run_folder import MARKER, RunFolder
 from .tables import plain, read_table, write_table
@@ -13,6 +13,7 @@ __all__ = [
     "RunFolder",
     "check_metric_names",
     "commit",
+    "expanded",
     "export",
     "iso_date",
     "machine",

@@ -150,3 +150,15 @@ def _sync(path: Path, flags: int) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """The path, a leading ~ or ~NAME replaced by the home folder of a user.
+
+    Raises:
+        InputError: there is no such user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InputError("folder", os.fspath(path), "a path; ~NAME is the home folder of a user") from error

@@ -52,7 +52,7 @@ class RunFolder:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, create: bool = True) -> None:
-        self.path = Path(path).expanduser()
+        self.path = files.expanded(path)
         self._cache = shards.ShardCache()
         if create:
             found = self._present()

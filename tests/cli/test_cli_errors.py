@@ -167,6 +167,9 @@ CASES = {
         "command: got 'rum'; allowed: run, predict, .*, list .*did you mean 'run'",
     ),
     "words after list": ("list data", "list: got 'data'; allowed: papers"),
+    "a home that there is not": ("report ~nobody-here", "folder: got .~nobody-here"),
+    "a folder in a home that there is not": ("run out=~nobody-here/x", "folder: got .~nobody-here/x"),
+    "a group of Hydra's": ("run @x=1", "configuration: got '@x=1'"),
     "more words after list": ("list papers data", "command line: got 'data'"),
     # theories that raise
     "theory that raises": (
