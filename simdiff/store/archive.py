@@ -40,7 +40,7 @@ def export(folder: str | os.PathLike[str], archive: str | os.PathLike[str], dict
         InputError: the folder is no run's, or the file exists or cannot be written.
     """
     run = RunFolder(folder, create=False)
-    target = Path(archive).expanduser()
+    target = files.expanded(archive)
     if target.exists():
         raise InputError("archive", str(archive), "a file that does not exist yet", "nothing is overwritten")
     found = sorted(_contents(run.path))
@@ -60,7 +60,7 @@ def unpack(archive: str | os.PathLike[str], folder: str | os.PathLike[str]) -> P
     Raises:
         InputError: it is no archive of a run, it is damaged, or the folder exists and is not empty.
     """
-    target = Path(folder).expanduser()
+    target = files.expanded(folder)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InputError("out", str(folder), "a folder that does not exist yet", "nothing is overwritten")
     try:

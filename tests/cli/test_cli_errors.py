@@ -168,6 +168,7 @@ CASES = {
     ),
     "words after list": ("list data", "list: got 'data'; allowed: papers"),
     "a home that there is not": ("report ~nobody-here", "folder: got .~nobody-here"),
+    "unpacked into a home that there is not": ("import x.zip ~nobody-here/x", "folder: got .~nobody-here"),
     "a folder in a home that there is not": ("run out=~nobody-here/x", "folder: got .~nobody-here/x"),
     "a group of Hydra's": ("run @x=1", "configuration: got '@x=1'"),
     "more words after list": ("list papers data", "command line: got 'data'"),
