@@ -72,13 +72,14 @@ def best(
         budget: the most features times noised samples, psi_p psi_n m (in units of d^2); None: no limit.
 
     Raises:
-        InputError: no such parameter or metric, a bad range, a problem with a time axis, or no point within
-            the budget.
+        InputError: no such parameter or metric, a bad range, a problem with a time axis, a budget for a
+            problem without these three, or no point within it.
     """
     check_type("problem", problem, Problem)
     if problem.times is not None:
         raise InputError("problem", type(problem).__name__, "one without a time axis", "see best_stopping")
     check_choice("metric", metric, [m.name for m in problem.metrics])
+    _check_budget(problem, budget)
     spans = _spans(over)
     axes = {name: _first(span) for name, span in spans.items()}
     found = _least(problem, axes, metric, theory, budget)
@@ -88,6 +89,16 @@ def best(
     values, value = found
     edges = tuple(name for name, span in spans.items() if values[name] in _ends(span))
     return Best(values, value, edges, vary(problem, values))
+
+
+def _check_budget(problem: Any, budget: float | None) -> None:
+    if budget is None:
+        return
+    check_number("budget", budget, above=0)
+    if not all(hasattr(problem, name) for name in ("psi_n", "m")) or not hasattr(
+        getattr(problem, "model", None), "psi_p"
+    ):
+        raise InputError("budget", budget, "None for a problem without psi_n, m and model.psi_p")
 
 
 def _spans(over: Any) -> dict[str, Any]:

@@ -60,11 +60,13 @@ def test_a_budget_and_lists_of_values():
         ({"over": ()}, "over"),
         ({"over": "m", "metric": "tst"}, "metric"),
         ({"over": "m", "budget": 1e-9}, "budget"),
+        ({"over": "m", "budget": "much"}, "budget"),
+        ({"over": "psi_n", "budget": 1.0, "problem": simdiff.LinearSampling(samples=0)}, "without psi_n, m"),
     ],
 )
 def test_bad_input(arguments, field):
     with pytest.raises(InputError, match=field):
-        simdiff.best(PROBLEM, **arguments)
+        simdiff.best(**({"problem": PROBLEM} | arguments))
 
 
 def test_where_the_theory_is_unknown_it_is_nan():
