@@ -86,8 +86,7 @@ class Elliptical(DataLaw):
 
     Raises:
         InputError: a radius that is negative or not finite, radii that are all zero, weights that do not
-        match
-            or do not add up to 1, df <= 2, or both a spectrum and an exponent.
+            match or do not add up to 1, df <= 2, or both a spectrum and an exponent.
     """
 
     spectrum_: tuple[tuple[float, ...], tuple[float, ...]] | None

@@ -39,8 +39,8 @@ class Asked(Protocol):
 
 
 @runtime_checkable
-class Described(Asked, Protocol):
-    """A problem of denoising score matching."""
+class Trained(Asked, Protocol):
+    """A problem in which models are trained on data."""
 
     @property
     def data(self) -> Any:
@@ -49,6 +49,11 @@ class Described(Asked, Protocol):
     @property
     def trainer(self) -> Any:
         """How models are trained."""
+
+
+@runtime_checkable
+class Described(Trained, Protocol):
+    """A problem of denoising score matching."""
 
     @property
     def model(self) -> Any:
@@ -68,16 +73,8 @@ class Described(Asked, Protocol):
 
 
 @runtime_checkable
-class Chain(Asked, Protocol):
+class Chain(Trained, Protocol):
     """Sampling by linear denoisers."""
-
-    @property
-    def data(self) -> Any:
-        """The data law, or set of points."""
-
-    @property
-    def trainer(self) -> Any:
-        """How models are trained."""
 
     @property
     def schedule(self) -> Any:
@@ -121,16 +118,8 @@ class Chain(Asked, Protocol):
 
 
 @runtime_checkable
-class Ensemble(Asked, Protocol):
+class Ensemble(Trained, Protocol):
     """Sampling by models that were trained on draws from a set of points."""
-
-    @property
-    def data(self) -> Any:
-        """The data law, or set of points."""
-
-    @property
-    def trainer(self) -> Any:
-        """How models are trained."""
 
     @property
     def model(self) -> Any:
@@ -217,16 +206,8 @@ class Flow(Protocol):
 
 
 @runtime_checkable
-class Successive(Protocol):
+class Successive(Trained, Protocol):
     """Linear models trained on samples of models."""
-
-    @property
-    def data(self) -> Any:
-        """The data law, or set of points."""
-
-    @property
-    def trainer(self) -> Any:
-        """How models are trained."""
 
     @property
     def psi_n(self) -> float:

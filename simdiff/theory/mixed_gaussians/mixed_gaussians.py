@@ -51,8 +51,7 @@ def predict(problem: Any) -> dict[str, Any]:
 
     Raises:
         InputError: data that are no mixture of Gaussians, another model or trainer, class means along more
-        than two
-            directions with random features, or a value outside its range.
+            than two directions with random features, or a value outside its range.
     """
     _check(problem)
     values = _refined(problem)
