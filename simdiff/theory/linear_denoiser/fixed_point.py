@@ -36,21 +36,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Inexact
 
 from simdiff.theory.denoising.learning_curve import TheoryInputs
+from simdiff.theory.numerics.continuation import LONGEST_STEP, MOST_STEPS, NEAR, STRIDE
 
 PerPoint = Inexact[np.ndarray, " k"]
 PerAtom = Inexact[np.ndarray, "k s"]
-
-STRIDE = 1.5
-"""Longest step in log ridge while the solution is followed down."""
-
-NEAR = 0.3
-"""Largest Newton step in the logarithms at which the ridge is lowered further."""
-
-LONGEST_STEP = 2.0
-"""Newton steps in the logarithms are cut to this length."""
-
-MOST_STEPS = 40
-"""Newton steps at one ridge."""
 
 SETTLED, TOLERANCE = 1e-12, 1e-8
 """Newton stops at a step below the first; a point with a last step above the second has not converged."""
