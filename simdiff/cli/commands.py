@@ -30,7 +30,8 @@ from simdiff.run import record
 from simdiff.run.ahead import compile_ahead
 from simdiff.run.changed_code import changed_problems, description
 from simdiff.run.contents import About, claim_of
-from simdiff.run.planning import PILOT_SECONDS, PILOTS, Beside, planned
+from simdiff.run.pilots import Beside
+from simdiff.run.planning import PILOT_SECONDS, PILOTS, planned
 from simdiff.run.reopened import arguments, reopened
 from simdiff.run.run import Run
 from simdiff.run.several import check_names, listed, theory_name

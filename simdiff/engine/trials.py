@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
 
+import jax
 import pandas as pd
 
 from simdiff.engine import groups
@@ -94,6 +95,16 @@ def prepare(
     except Replanned:
         return prepare(problem, d, seed, dtype, session)
     return program
+
+
+def program_key(problem: Problem, d: int, dtype: str = "auto", session: Session = SESSION) -> Hashable:
+    """Equal where `prepare` compiles one program for both; None for trials on the host."""
+    if problem.on_host:
+        return None
+    kernel, inputs = problem.kernel(d, dtype)
+    leaves, structure = jax.tree.flatten(jax.tree.map(jax.numpy.asarray, inputs))
+    shapes = tuple((leaf.shape, str(leaf.dtype)) for leaf in leaves)
+    return kernel, structure, shapes, trials_per_call(problem, d, session), trial_group(problem, d, session)
 
 
 def run_trials(

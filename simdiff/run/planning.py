@@ -1,16 +1,15 @@
 """What a validation will take, before it is run: trials, seconds, memory, and what it will be able to see.
 
 The plan runs what the validation would begin with, its pilot stage, with the same trials, and asks the rule
-how many more it would want. Sizes that would take too long for a pilot are extrapolated from the smaller
-ones: variances as 1/d^2, seconds as the problem's cost. In a sweep some points have a pilot, the others are
-taken to need as many trials as the one nearest in cost.
+how many more it would want (`simdiff.run.pilots`). In a sweep some points have a whole pilot. The others have
+one at their smallest size, and their other trials are taken to last as long, by cost, as those nearest in
+cost that ran.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,10 +19,11 @@ from simdiff.api import check_problem
 from simdiff.errors import InputError
 from simdiff.parts.jax_settings import with_pinned_settings
 from simdiff.problem import Problem
+from simdiff.run.pilots import Pilot, pilot
 from simdiff.run.verbs import Theories, make_studies, points_of
-from simdiff.validation import Hypothesis, Rule, fit_limit, sequential_stderr
+from simdiff.validation import Rule, fit_limit, sequential_stderr
 from simdiff.validation.corrections import Corrections
-from simdiff.validation.study import InMemoryTrials, Study, TrialStore, fill, next_totals, rows_below
+from simdiff.validation.study import InMemoryTrials, Study, TrialStore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,7 @@ POWER = 0.8
 
 
 PILOTS, PILOT_SECONDS = 4, 60.0
-"""Of a sweep so many points have a pilot, and none takes longer than this at one size."""
+"""Of a sweep so many points have a whole pilot, and none takes longer than this at one size."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -46,7 +46,7 @@ class Plan:
         (of these trials), bytes (of one trial; nan where the problem does not say), piloted.
     detectable: one row for each point with a pilot and metric: the smallest deviation of a theory that is
         rejected with 80% power, absolute and relative to the theory (or to the estimate without one).
-    compile_seconds: of programs, for all points.
+    compile_seconds: of the programs that a run waits for.
     """
 
     table: pd.DataFrame
@@ -129,7 +129,8 @@ def plan(
         dtype: as for `validate`.
         extrapolation: as for `validate`.
         absolute: as for `validate`.
-        pilots: of a sweep at most this many points have a pilot, spread over their costs.
+        pilots: of a sweep at most this many points have a pilot at every size, spread over their costs; the
+            others have one at their smallest size.
         pilot_seconds: a size whose pilot would take longer has none.
 
     Raises:
@@ -145,52 +146,49 @@ def plan(
     return planned(points, InMemoryTrials(), pilots, pilot_seconds)
 
 
-class Beside:
-    """A store in memory beside one that is only read."""
-
-    def __init__(self, read: TrialStore) -> None:
-        self._read, self._own = read, InMemoryTrials()
-
-    def trials(self, point: str, d: int, seed: int) -> pd.DataFrame:
-        """Rows of both."""
-        import pandas as pd
-
-        found = [store.trials(point, d, seed) for store in (self._read, self._own)]
-        return pd.concat([frame for frame in found if len(frame)] or found[:1], ignore_index=True)
-
-    def append(self, frame: pd.DataFrame) -> None:
-        """Keep rows in memory."""
-        self._own.append(frame)
-
-
-@dataclasses.dataclass(frozen=True)
-class Pilot:
-    """What one point's first trials say. Each mapping is by size."""
-
-    totals: dict[int, int]
-    seconds: dict[int, float]
-    compiling: float
-    items: list[Hypothesis]
-
-
 @with_pinned_settings
 def planned(studies: Sequence[Study], store: TrialStore, pilots: int, pilot_seconds: float) -> Plan:
     """The plan of some points; trials that the store has are not run again."""
     if pilots < 1 or pilot_seconds <= 0:
         raise InputError("pilots", (pilots, pilot_seconds), "one point or more, and some seconds")
-    costs = [sum(map(study.problem.cost, study.sizes)) for study in studies]
-    order = np.argsort(costs, kind="stable")
-    chosen = sorted({int(order[round(i)]) for i in np.linspace(0, len(order) - 1, min(pilots, len(order)))})
-    found = {i: pilot(studies[i], store, pilot_seconds) for i in chosen}
-    rank = {int(i): place for place, i in enumerate(order)}
-    rows, compiling = [], 0.0
-    for i, study in enumerate(studies):
-        near = min(chosen, key=lambda j: abs(rank[i] - rank[j]))
-        rows += _rows(study, found[near], studies[near], i in found)
-        compiling += found[near].compiling
+    whole = _spread(studies, pilots)
+    found = {i: pilot(studies[i], store, pilot_seconds) for i in whole}
+    sketches = {i: _sketch(studies[i], store, pilot_seconds) for i in range(len(studies)) if i not in found}
+    known = {**found, **sketches}
+    timed = [pair for i in known for pair in _timed(studies[i], known[i])]
+    rows = [row for i, one in known.items() for row in _rows(studies[i], one, timed, i in found)]
     family = len(studies) * len(next(iter(found.values())).items)
     seen = [row for i, one in found.items() for row in detectable(one, studies[i], family)]
+    compiling = _compiling(studies[0], known.values())
     return Plan(_with_parameters(rows, studies), _with_parameters(seen, studies), compiling, studies[0].rule)
+
+
+def _spread(studies: Sequence[Study], count: int) -> list[int]:
+    """Which points have a whole pilot: `count` of them, spread over their costs."""
+    order = np.argsort([_cost(study) for study in studies], kind="stable")
+    return sorted({int(order[round(i)]) for i in np.linspace(0, len(order) - 1, min(count, len(order)))})
+
+
+def _cost(study: Study) -> float:
+    return float(sum(map(study.problem.cost, study.sizes)))
+
+
+def _sketch(study: Study, store: TrialStore, most: float) -> Pilot:
+    """A pilot at the smallest size alone: how many trials a point needs varies more than what they take."""
+    return pilot(study, store, most, study.sizes[:1])
+
+
+def _compiling(first: Study, pilots: Iterable[Pilot]) -> float:
+    """Seconds for which the run waits for programs: those of its first point.
+
+    While trials run, the programs of later points are compiled on another core.
+    """
+    known: dict[Hashable, float] = {}
+    for one in pilots:
+        known = {**one.compiling, **known}
+    keys = {engine.program_key(first.problem, d, first.dtype) for d in first.sizes}
+    usual = float(np.median([*known.values()])) if known else 0.0
+    return sum(known.get(key, usual) for key in keys)
 
 
 def _with_parameters(rows: list[dict[str, Any]], studies: Sequence[Study]) -> pd.DataFrame:
@@ -205,58 +203,27 @@ def _with_parameters(rows: list[dict[str, Any]], studies: Sequence[Study]) -> pd
     return whole[[name for name in whole if name != "point"] + ["point"]]
 
 
-def _rows(study: Study, found: Pilot, piloted: Study, own: bool) -> list[dict[str, Any]]:
-    """What is expected at every size; of a point without a pilot from that of another one."""
+def _timed(study: Study, found: Pilot) -> list[tuple[float, float]]:
+    """(cost, seconds) of a trial at every size that had some."""
+    return [(study.problem.cost(d), found.seconds[d]) for d in found.timed]
+
+
+def _seconds(cost: float, timed: Sequence[tuple[float, float]]) -> float:
+    """Of a trial of this cost, from the one that is nearest: small ones take longer than it says."""
+    near, seconds = min(timed, key=lambda pair: abs(np.log(pair[0] / cost)))
+    return seconds * cost / near
+
+
+def _rows(
+    study: Study, found: Pilot, timed: Sequence[tuple[float, float]], whole: bool
+) -> list[dict[str, Any]]:
+    """What is expected at every size."""
     rows = []
-    for d, near in zip(study.sizes, piloted.sizes, strict=True):
-        share = study.problem.cost(d) / piloted.problem.cost(near)
-        memory = study.problem.memory(d) or np.nan
-        count = found.totals[near]
-        rows.append(
-            {"point": study.point, "d": d, "trials": count, "seconds": count * found.seconds[near] * share}
-            | {"bytes": float(memory), "piloted": own}
-        )
-    return rows
-
-
-def pilot(study: Study, store: TrialStore, most: float) -> Pilot:
-    """Run the first stage, as far as it takes no more than `most` seconds a size, and ask for the next."""
-    totals = next_totals(study, study.hypotheses(rows_below(study, store, dict.fromkeys(study.sizes, 0))))
-    seconds, compiling = dict[int, float](), 0.0
     for d in study.sizes:
-        expected = _expected(study, seconds, d)
-        if expected * totals[d] > most:
-            seconds[d] = expected
-            continue
-        start = time.perf_counter()
-        engine.prepare(study.problem, d, study.seed, study.dtype)
-        compiling += time.perf_counter() - start
-        fill(study, store, d, totals[d], None)
-        rows = store.trials(study.point, d, study.seed)
-        seconds[d] = float(rows[rows["trial"] < totals[d]].groupby("trial")["duration"].first().mean())
-    items = [_filled(item) for item in study.hypotheses(rows_below(study, store, totals))]
-    return Pilot(next_totals(study, items), seconds, compiling, items)
-
-
-def _expected(study: Study, seconds: Mapping[int, float], d: int) -> float:
-    """Seconds of a trial from the largest size that is known; 0 where none is."""
-    if not seconds:
-        return 0.0
-    last = max(seconds)
-    return seconds[last] * study.problem.cost(d) / study.problem.cost(last)
-
-
-def _filled(item: Hypothesis) -> Hypothesis:
-    """With moments of sizes without trials: those of the size before, variances as 1/d^2."""
-    stats = item.stats
-    counts, means, variances = stats.counts.copy(), stats.means.copy(), stats.variances.copy()
-    for i in range(1, len(counts)):
-        if counts[i] == 0:
-            counts[i], means[i] = counts[i - 1], means[i - 1]
-            variances[i] = variances[i - 1] * (stats.sizes[i - 1] / stats.sizes[i]) ** 2
-    return dataclasses.replace(
-        item, stats=dataclasses.replace(stats, counts=counts, means=means, variances=variances)
-    )
+        each = found.seconds[d] if d in found.timed else _seconds(study.problem.cost(d), timed)
+        row = {"point": study.point, "d": d, "trials": found.totals[d], "seconds": found.totals[d] * each}
+        rows.append(row | {"bytes": float(study.problem.memory(d) or np.nan), "piloted": whole})
+    return rows
 
 
 def detectable(found: Pilot, study: Study, family: int) -> list[dict[str, Any]]:

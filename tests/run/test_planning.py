@@ -9,7 +9,9 @@ import pytest
 from toy_problems import Mean, mean_theory
 
 import simdiff
+from simdiff import engine
 from simdiff.cli import main as cli
+from simdiff.run.pilots import pilot
 from simdiff.run.planning import duration, planned, size
 from simdiff.run.verbs import make_studies
 from simdiff.validation.study import InMemoryTrials
@@ -89,6 +91,17 @@ def test_of_a_sweep_some_points_have_a_pilot():
     assert len(found.table) == 15
     with pytest.raises(simdiff.InputError, match="pilots"):
         simdiff.plan(Mean(), theory=mean_theory, pilots=0, **ASKED)
+
+
+def test_programs_that_points_share_are_counted_once():
+    one = simdiff.DenoisingScoreMatching(trainer=simdiff.trainers.Ridge(0.1))
+    other = dataclasses.replace(one, trainer=simdiff.trainers.Ridge(0.2))
+    keys = {engine.program_key(one, d) for d in (20, 22)}
+    assert {engine.program_key(other, d) for d in (20, 22)} == keys
+    studies = make_studies([one, other], None, {"sizes": (20, 22), "precision": 0.5, **REST}, {})
+    store = InMemoryTrials()
+    assert {*pilot(studies[0], store, 60.0).compiling} == keys
+    assert {*pilot(studies[1], store, 60.0, [20]).compiling} < {*keys} or len(keys) == 1
 
 
 def test_the_command_plans_and_writes_nothing(tmp_path, monkeypatch, capsys):
