@@ -1,19 +1,21 @@
 """Theory without Gaussian data against simulation on images: deviations of both theories, point by point.
 
-    python benchmarks/leave_one_out.py               # patches of photographs and digits
-    python benchmarks/leave_one_out.py FILE          # and images of your own, their 64 leading components
+    python benchmarks/leave_one_out.py                    # patches of photographs and digits, all kinds
+    python benchmarks/leave_one_out.py FILE               # and images of your own, 64 leading components
+    python benchmarks/leave_one_out.py sampling digits    # one kind of points, one data set: their rows anew
 
-Linear denoisers at m = infinity: errors of the ridge minimiser at three noise levels and of training for two
-times, and both divergences of sampling. Every row has the simulated mean, its standard error, and the
+Linear denoisers at m = infinity: errors of the ridge minimiser and of training for two times at three noise
+levels, and both divergences of sampling. Every row has the simulated mean, its standard error, and the
 deviation of the simulation from leave-one-out theory and from Gaussian theory, relative to theory. The
 rule, fixed before the run: test and train within 0.5% or two standard errors, divergences within 3% or two.
-Stored after every group of points, so that what is there is complete in itself; a figure shows patches.
+Stored after every kind and data set, so that what is there is complete in itself; a figure shows patches.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -41,23 +43,25 @@ def laws(paths: Sequence[str]) -> dict[str, PointSet]:
     return {"patches 8": Patches(side=8), "digits": Digits(components=40), "patches 12": Patches(12)} | own
 
 
-def points(found: dict[str, PointSet]) -> Iterator[tuple[str, dict[str, Any], Any]]:
-    """(kind, columns, problem), cheapest kinds first."""
-    linear = simdiff.models.Linear()
-    for (name, law), psi_n, ridge, t in itertools.product(found.items(), RATIOS, RIDGES, LEVELS):
-        columns = {"data": name, "d": law.only_size, "psi_n": psi_n, "ridge": ridge, "t": t}
-        yield "ridge", columns, simdiff.DenoisingScoreMatching(law, linear, Ridge(ridge), psi_n, math.inf, t)
-    for (name, law), psi_n in itertools.product(found.items(), RATIOS):
-        columns = {"data": name, "d": law.only_size, "psi_n": psi_n, "ridge": 0.0, "t": 0.1}
-        flow = GradientFlow(TIMES)
-        yield "time", columns, simdiff.DenoisingScoreMatching(law, linear, flow, psi_n, math.inf, 0.1)
-    for (name, law), psi_n, ridge in itertools.product(found.items(), RATIOS, RIDGES):
-        columns = {"data": name, "d": law.only_size, "psi_n": psi_n, "ridge": ridge, "t": 0.1}
-        yield "sampling", columns, simdiff.LinearSampling(law, Ridge(ridge), psi_n=psi_n, samples=0)
+def points(kind: str, name: str, law: PointSet) -> Iterator[tuple[dict[str, Any], Any]]:
+    """(columns, problem) of one kind on one data set."""
+    linear, flow = simdiff.models.Linear(), GradientFlow(TIMES)
+    base = {"kind": kind, "data": name, "d": law.only_size}
+    for psi_n in RATIOS:
+        if kind == "sampling":
+            for ridge in RIDGES:
+                columns = base | {"psi_n": psi_n, "ridge": ridge, "t": 0.1}
+                yield columns, simdiff.LinearSampling(law, Ridge(ridge), psi_n=psi_n, samples=0)
+            continue
+        trainers = [(0.0, flow)] if kind == "time" else [(ridge, Ridge(ridge)) for ridge in RIDGES]
+        for (ridge, trainer), t in itertools.product(trainers, LEVELS):
+            problem = simdiff.DenoisingScoreMatching(law, linear, trainer, psi_n, math.inf, t)
+            yield base | {"psi_n": psi_n, "ridge": ridge, "t": t}, problem
 
 
-def compared(kind: str, columns: dict[str, Any], problem: Any) -> list[dict[str, Any]]:
+def compared(columns: dict[str, Any], problem: Any) -> list[dict[str, Any]]:
     """One row per metric and training time."""
+    kind = columns["kind"]
     start = time.perf_counter()
     own = simdiff.predict(problem, theory="leave_one_out")
     seconds = time.perf_counter() - start
@@ -72,7 +76,7 @@ def compared(kind: str, columns: dict[str, Any], problem: Any) -> list[dict[str,
         theory, other = (float(np.ravel(values[name])[i]) for values in (own, gaussian))
         off = mean / theory - 1.0
         rows.append(
-            {"kind": kind, **columns}
+            columns
             | {"time": math.inf if problem.times is None else problem.times[i], "metric": name}
             | {"theory": theory, "estimate": mean, "stderr": error, "deviation": off}
             | {"deviation_gaussian": mean / other - 1.0, "relative_stderr": error / abs(theory)}
@@ -103,14 +107,31 @@ def figure(table: pd.DataFrame) -> None:
     canvas.savefig(RESULTS / "leave_one_out.png", dpi=150)
 
 
+def stored(rows: list[dict[str, Any]], command: str) -> pd.DataFrame:
+    """The table with these rows in place of those of their kind and data set."""
+    path, new = RESULTS / "leave_one_out.csv", pd.DataFrame(rows)
+    if path.exists():
+        old = pd.read_csv(path)
+        again = (old["kind"] == rows[0]["kind"]) & (old["data"] == rows[0]["data"])
+        new = pd.concat([old[~again], new], ignore_index=True)
+    about = facts(command, seed=0, trials=TRIALS, within=WITHIN | {"other": 0.005})
+    store("leave_one_out", new, about, quiet=True)
+    return new
+
+
+def main(words: Sequence[str]) -> None:
+    """Compare, store, draw."""
+    paths = [word for word in words if os.path.exists(word)]
+    found, command = laws(paths), "python benchmarks/leave_one_out.py" + " FILE" * bool(paths)
+    kinds = [kind for kind in TRIALS if kind in words] or list(TRIALS)
+    names = [name for name in found if name in words] or list(found)
+    for kind, name in itertools.product(kinds, names):
+        rows: list[dict[str, Any]] = []
+        for columns, problem in points(kind, name, found[name]):
+            rows += compared(columns, problem)
+            print(f"{kind} {name} N/d={columns['psi_n']:g}: {rows[-1]['seconds']:.1f} s", flush=True)
+        figure(stored(rows, command))
+
+
 if __name__ == "__main__":
-    rows: list[dict[str, Any]] = []
-    for kind, part in itertools.groupby(points(laws(sys.argv[1:])), key=lambda point: point[0]):
-        for done in part:
-            rows += compared(*done)
-            last = rows[-1]
-            print(f"{kind} {last['data']} N/d={last['psi_n']:g}: {last['seconds']:.1f} s", flush=True)
-        table = pd.DataFrame(rows)
-        command = "python benchmarks/leave_one_out.py" + " FILE" * len(sys.argv[1:])
-        store("leave_one_out", table, facts(command, seed=0, trials=TRIALS, within=WITHIN | {"other": 0.005}))
-        figure(table)
+    main(sys.argv[1:])

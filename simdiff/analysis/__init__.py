@@ -2,7 +2,8 @@
 
 `theory_curve` is one metric of a theory as a function of psi_n and ridge; `best_ridge` minimises it over the
 ridge, `sample_complexity` finds the smallest psi_n at which it falls to a threshold, `stopping` the best
-training time. `spectra`, `regularisation`, `densities` and `diagnosis` look at what trials are made of.
+training time. `spread_by_mode` says where two models' samples differ. `spectra`, `regularisation`,
+`densities` and `diagnosis` look at what trials are made of.
 """
 
 import lazy_loader as _lazy

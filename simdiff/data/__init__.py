@@ -9,6 +9,7 @@ from simdiff.data.images import Digits, Images, Patches
 from simdiff.data.linear_manifold import LinearManifold
 from simdiff.data.point_masses import PointMasses
 from simdiff.data.points import PointSet
+from simdiff.data.spiked import Spiked
 
 __all__ = [
     "DataLaw",
@@ -24,4 +25,5 @@ __all__ = [
     "PointSet",
     "PowerLaw",
     "Sampler",
+    "Spiked",
 ]

@@ -93,6 +93,14 @@ class GaussianClasses(NamedTuple):
     means: Float[np.ndarray, "K r"]
 
 
+class Planted(NamedTuple):
+    """A direction of variance `spike` in a bulk; the direction is the first coordinate of samples."""
+
+    spike: float
+    eigenvalues: Float[np.ndarray, " s"]
+    weights: Float[np.ndarray, " s"]
+
+
 class DataLaw(abc.ABC):
     """A law of data in R^d for every d. Concrete laws are frozen dataclasses."""
 
@@ -128,6 +136,10 @@ class DataLaw(abc.ABC):
 
     def gaussian_classes(self) -> GaussianClasses | None:
         """x as a mixture of Gaussians, a continuous one by a fine quadrature; None for other laws."""
+        return None
+
+    def planted(self) -> Planted | None:
+        """The planted direction, where there is one to be recovered."""
         return None
 
     def population(self) -> Float[np.ndarray, "m d"] | None:

@@ -20,6 +20,23 @@ class Population(Protocol):
 
 
 @runtime_checkable
+class Spike(Protocol):
+    """A direction planted in a bulk."""
+
+    @property
+    def spike(self) -> float:
+        """The variance along it."""
+
+    @property
+    def eigenvalues(self) -> np.ndarray:
+        """Of the bulk."""
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Of these eigenvalues; they add up to 1."""
+
+
+@runtime_checkable
 class Training(Protocol):
     """A trainer; `solution` is "minimum", "path" or None, see `simdiff.trainers.Trainer`."""
 

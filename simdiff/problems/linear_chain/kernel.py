@@ -46,7 +46,7 @@ class SamplingKernel(Kernel):
     """key, inputs -> metrics; inputs: n, training, plan and the data law's arrays.
 
     `rows` >= n are stored; `dual` decomposes the Gram matrix of samples; `samples` are generated; with two
-    `splits` a second training set is drawn.
+    `splits` a second training set is drawn; a `planted` direction is the first coordinate.
     """
 
     sampler: DiagonalSampler
@@ -56,6 +56,7 @@ class SamplingKernel(Kernel):
     kl: bool
     samples: int
     splits: int = 1
+    planted: bool = False
 
     def __call__(self, key: Array, inputs: dict[str, Any]) -> dict[str, Array]:
         """Train, then measure: (times,) arrays, or scalars without early stopping."""
@@ -72,6 +73,8 @@ class SamplingKernel(Kernel):
         if self.splits == 2:
             other = self._decompose(self._rows(keys.second, frame, inputs["n"]), inputs["n"])
             metrics |= overlaps(trained, self._train(frame, *other, inputs["plan"], inputs["training"]))
+        if self.planted:
+            metrics |= planted(trained)
         early = inputs["training"].times is not None
         return {name: value if early else value[0] for name, value in metrics.items()}
 
@@ -171,6 +174,17 @@ def overlaps(one: Trained, other: Trained) -> dict[str, PerTime]:
     return {
         "consistency": jnp.sum(first * second, axis=(1, 2)) / jnp.sum(one.s),
         "spread": jnp.sum((first - second) ** 2, axis=(1, 2)) / one.s.size,
+    }
+
+
+def planted(trained: Trained) -> dict[str, PerTime]:
+    """Recovery of the first coordinate, and the variance along it."""
+    modes, variance = trained.modes, trained.at.variance
+    sampled = jnp.where(modes.values[:-1] > 0.0, variance[:, :-1], -jnp.inf)
+    first = jnp.zeros_like(trained.s).at[0].set(trained.s.size / trained.s[0])
+    return {
+        "recovery": modes.vectors[jnp.argmax(sampled, axis=1), 0] ** 2,
+        "planted_variance": modes.trace(first, variance),
     }
 
 

@@ -64,6 +64,18 @@ _OVERLAPS = (
         label="distance of two models' samples",
     ),
 )
+_PLANTED = (
+    Metric(
+        "recovery",
+        "squared overlap of the sampled law's leading direction with the planted one",
+        label="recovery of the planted direction",
+    ),
+    Metric(
+        "planted_variance",
+        "sampled variance along the planted direction, over the target's",
+        label="variance along the planted direction",
+    ),
+)
 _FLOW_HORIZON = 5.0
 _PIECE = 128
 _VANISHED = 1e-24
@@ -82,6 +94,9 @@ class LinearSampling(Problem):
     ``kl_sampled_target`` and ``kl_target_sampled``; ``test``, (1/d) E |eps(x_t) - z|^2 on fresh data, and
     ``train``, the same on the training data, both averaged with equal weights over the levels at which the
     schedule calls the denoiser (`Exact`: the one level t = schedule.t); ``covariance`` |F - Sigma|_F^2 / d.
+    Data with a planted direction (`data.Spiked`) add ``recovery``, the squared overlap of it with the
+    eigenvector of Sigma_hat along which most variance is sampled, and ``planted_variance``, what is sampled
+    along it, over the spike.
     Diagnostics that no theory predicts: with a bias ``mean``, |mean sampled|^2 / d; ``nearest_training`` and
     ``nearest_fresh``, the mean squared distance, over d, of generated samples to the nearest training point
     and to the nearest of as many fresh points. Samples come from the schedule's own steps.
@@ -220,6 +235,7 @@ class LinearSampling(Problem):
         """Divergences unless left out, losses, and diagnostics."""
         found = (*(_DIVERGENCES if self.kl else ()), *_LOSSES)
         found = (*found, *(_OVERLAPS if self.splits == 2 else ()))
+        found = (*found, *(() if self.data.planted() is None else _PLANTED))
         return (*found, *((_MEAN,) if self.bias else ()), *(_DISTANCES if self.samples else ()))
 
     def description(self) -> dict[str, Any]:
@@ -267,7 +283,10 @@ class LinearSampling(Problem):
         sampler = self.data.sampler(d)
         assert isinstance(sampler, DiagonalSampler)
         rows = bucket(n)
-        kernel = SamplingKernel(sampler, rows, rows < d, self.bias, self.kl, self.samples, self.splits)
+        spiked = self.data.planted() is not None
+        kernel = SamplingKernel(
+            sampler, rows, rows < d, self.bias, self.kl, self.samples, self.splits, spiked
+        )
         plan, training, data = self._plan(), self.training(), self.data.inputs(d)
         return kernel, {"n": np.int32(n), "training": training, "plan": plan, "data": data}
 

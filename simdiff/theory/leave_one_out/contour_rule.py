@@ -22,12 +22,16 @@ from simdiff.theory.leave_one_out.equivalent import Equivalent, solve
 from simdiff.theory.leave_one_out.finite_size import correction
 from simdiff.theory.leave_one_out.population import Population
 from simdiff.theory.linear_chain.one_point import Rule, ellipse
+from simdiff.theory.linear_chain.overlap import root_nodes
 
 COUNTS = (24, 72, 216)
 """Nodes of the rules tried in turn."""
 
 CLOSE = 0.02
 """Two rules that agree so far: the larger one has an error of the order of its cube."""
+
+ROOT_RULE = (0.75, 11.0)
+"""Step and span of the nodes for E Sigma_hat^{1/2}, see `linear_chain.overlap.root_nodes`."""
 
 CAUGHT = 1e-5
 """Largest error of the two traces that are known."""
@@ -67,6 +71,13 @@ class Functionals:
         self, offset: float, width: float, count: int, root: Complex[np.ndarray, "t k"]
     ) -> Float[np.ndarray, " t"]:
         """(1/d) tr (E phi(Sigma_hat))^2 at every time, from phi at the nodes of `rule`."""
+        mean = self.mean_map(offset, width, count, root)
+        return np.sum(mean**2, axis=(1, 2)) / self.points.eigenvalues.size
+
+    def mean_map(
+        self, offset: float, width: float, count: int, root: Complex[np.ndarray, "t k"]
+    ) -> Float[np.ndarray, "t d d"]:
+        """E phi(Sigma_hat) at every time; `rule` with these nodes comes first."""
         z, slopes = ellipse(self.edges, offset, width, count)
         stride, measure = count // COUNTS[0], (1j / count) * slopes
         mean = sum(
@@ -75,7 +86,23 @@ class Functionals:
         )
         for j in range(stride // 2, z.size, stride):
             mean = mean + np.multiply.outer(stride * root[:, j] * measure[j], self._small[complex(z[j])])
-        return np.sum(mean.real**2, axis=(1, 2)) / self.points.eigenvalues.size
+        return mean.real
+
+    def mean_root(self) -> Float[np.ndarray, "d d"]:
+        """E Sigma_hat^{1/2}, as an integral over the negative axis, see `linear_chain.overlap`.
+
+        Its nodes are few: errors are of 1e-5, relative to the root of the largest eigenvalue.
+        """
+        u, step = root_nodes(self.edges[1], *ROOT_RULE)
+        total = sum(node * self._bounded(float(node)) for node in u)
+        return (2.0 / math.pi) * step * total
+
+    def _bounded(self, u: float) -> Float[np.ndarray, "d d"]:
+        """E Sigma_hat (Sigma_hat + u^2)^{-1}, order 1/N included."""
+        found = self._at(complex(-(u**2)))
+        whole = found.resolvent + correction(self.points, self.count, found)
+        bounded = np.eye(len(whole)) - u**2 * whole.real
+        return bounded * (1.0 if found.converged else math.nan)
 
     def diagonal(self, z: complex) -> Diagonal:
         """Of E (Sigma_hat - z)^{-1} in the eigenbasis of Sigma, order 1/N included; nan where not found."""

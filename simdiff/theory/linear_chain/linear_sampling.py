@@ -8,7 +8,8 @@ The sampled covariance is F(Sigma_hat) and denoisers are f(Sigma_hat), so with R
     test       = R + Sigma S,    train = R + Sigma_hat S
     covariance = F^2 - 2 Sigma F + Sigma^2                     each under (1/d) tr
 
-With two splits their consistency and spread follow from the mean of F^{1/2} (`overlap`).
+With two splits their consistency and spread follow from the mean of F^{1/2} (`overlap`). A planted direction
+has metrics of its own (`planted`).
 
 log F and 1/F are analytic where F has neither zero nor pole. That is checked, by the number of turns that
 F takes around zero along the contour, and the contour is drawn closer to the spectrum where it fails.
@@ -32,6 +33,7 @@ from simdiff.theory.denoising.gaussian_equivalence import ConvergenceWarning
 from simdiff.theory.linear_chain.learned_mean import Training, mean_divergence, training_law
 from simdiff.theory.linear_chain.one_point import Rule, rule
 from simdiff.theory.linear_chain.overlap import exact_map_square, mean_map_square
+from simdiff.theory.linear_chain.planted import planted_metrics
 from simdiff.theory.protocols import Chain
 
 PerTime = Float[np.ndarray, " t"]
@@ -76,12 +78,14 @@ def predict(problem: Any) -> dict[str, float | PerTime]:
     values = (
         None
         if training is None or _infinite(problem, training)
-        else searched(problem, training, Rules(_rule, _square, COUNTS, ACCURACY))
+        else searched(problem, training, Rules(_rule, _square, _exact, COUNTS, ACCURACY))
     )
     if values is None:
         message = f"no reliable limit at psi_n={problem.psi_n:.6g}: it is nan"
         warnings.warn(message, ConvergenceWarning, stacklevel=2)
         values = {name: np.full(len(problem.times or (0,)), math.nan) for name in names(problem)}
+    elif training is not None and problem.data.planted() is not None:
+        values |= planted_metrics(problem, training.law)
     if problem.times is None:
         return {name: float(value[0]) for name, value in values.items()}
     return dict(values)
@@ -97,24 +101,27 @@ def names(problem: Chain) -> tuple[str, ...]:
     """The metrics that are predicted."""
     divergences = ("kl_sampled_target", "kl_target_sampled") if problem.kl else ()
     overlaps = ("consistency", "spread") if problem.splits == 2 else ()
-    return (*divergences, "test", "train", "covariance", *overlaps)
+    planted = () if problem.data.planted() is None else ("recovery", "planted_variance")
+    return (*divergences, "test", "train", "covariance", *overlaps, *planted)
 
 
 class Rules(NamedTuple):
     """How functionals are taken: rules of so many nodes in turn, until two agree to `accuracy`.
 
-    `square` gives (1/d) tr of the squared mean of a function of Sigma_hat, from its values at the nodes.
+    `square` gives (1/d) tr of the squared mean of a function of Sigma_hat, from its values at the nodes;
+    `exact` that of the root.
     """
 
     rule: Callable[[Training, Around, int], Rule]
     square: Callable[[Training, Around, int, Table], PerTime]
+    exact: Callable[[Training], PerTime]
     counts: tuple[int, ...]
     accuracy: float
 
 
 def searched(problem: Chain, training: Training, rules: Rules) -> dict[str, PerTime] | None:
     """The values by the widest contour that serves; None where none does."""
-    around = _first_contour(problem)
+    around = first_contour(problem)
     for _ in range(TIGHTER):
         values = _converged(problem, training, around, rules)
         if values is not None:
@@ -123,7 +130,7 @@ def searched(problem: Chain, training: Training, rules: Rules) -> dict[str, PerT
     return None
 
 
-def _first_contour(problem: Chain) -> Around:
+def first_contour(problem: Chain) -> Around:
     """Half way to the first singularity left of zero; with a degenerate sampled law, zero stays outside."""
     margin = float(problem.margin)
     if problem.kl or (problem.splits == 2 and not problem.singular):
@@ -168,16 +175,12 @@ def _row(
         "train": constant + one(z * slope),
         "covariance": one(variance**2) - 2.0 * sigma(variance) + weights @ s**2,
     }
-    log, turns = _logarithm(variance)
+    log, turns = logarithm(variance)
     if problem.splits == 2:
-        own = _maps_exactly(problem)
-        square = (
-            exact_map_square(training.law)
-            if own
-            else rules.square(training, around, count, np.exp(0.5 * log))
-        )
+        own = maps_exactly(problem)
+        square = rules.exact(training) if own else rules.square(training, around, count, np.exp(0.5 * log))
         values["consistency"] = square / (weights @ s)
-        values["spread"] = 2.0 * (one(variance) - square)
+        values["spread"] = 2.0 * ((weights @ s if own else one(variance)) - square)
         turns = 0 if own and not problem.kl else turns
     if not problem.kl:
         return values, turns if problem.splits == 2 else 0
@@ -190,7 +193,7 @@ def _row(
     return values, turns
 
 
-def _maps_exactly(problem: Chain) -> bool:
+def maps_exactly(problem: Chain) -> bool:
     """Whether F(x) = x, whose root has a branch point at zero."""
     x = np.array([0.5, 2.0])
     return bool(problem.singular and np.allclose(problem.spectral_functions(x).variance, x, rtol=1e-9))
@@ -200,7 +203,11 @@ def _square(training: Training, around: Around, count: int, root: Table) -> PerT
     return mean_map_square(training.law, *around, count, root)
 
 
-def _logarithm(variance: Table) -> tuple[Table, int]:
+def _exact(training: Training) -> PerTime:
+    return exact_map_square(training.law)
+
+
+def logarithm(variance: Table) -> tuple[Table, int]:
     """Log F continued along the nodes from the right end, where F is nearly real, and the turns taken.
 
     F is real and positive on the real axis, so both ends have phases near 0 unless zeros are enclosed.

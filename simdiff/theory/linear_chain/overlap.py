@@ -22,26 +22,44 @@ from jaxtyping import Complex, Float
 
 from simdiff.theory.linear_chain.one_point import SpectralLaw, companion, directions, rule
 
-_LOG_U = np.arange(18.0, -18.0, -0.05)
-"""Of u over the root of the largest eigenvalue, far to near: the trapezoid rule has errors below 1e-7."""
-
-_TURN = 1e-7
+TURN = 1e-7
 """Resolvents are taken this far off the negative axis, in radians."""
+
+
+def along_modes(
+    law: SpectralLaw, offset: float, width: float, count: int, g: Complex[np.ndarray, "t k"]
+) -> Float[np.ndarray, "t s"]:
+    """E g(Sigma_hat) along every eigenvector of Sigma, from g at the nodes of `one_point.rule`."""
+    along = rule(law, np.diag(1.0 / law.weights), offset, width, count)
+    return np.real(g @ along.weights.T)
 
 
 def mean_map_square(
     law: SpectralLaw, offset: float, width: float, count: int, root: Complex[np.ndarray, "t k"]
 ) -> Float[np.ndarray, " t"]:
     """(1/d) tr D^2 at every time, from phi at the nodes of `one_point.rule`."""
-    along = rule(law, np.diag(1.0 / law.weights), offset, width, count)
-    return np.real(root @ along.weights.T) ** 2 @ law.weights
+    return along_modes(law, offset, width, count, root) ** 2 @ law.weights
 
 
 def exact_map_square(law: SpectralLaw) -> Float[np.ndarray, " 1"]:
     """The same where F(x) = x."""
-    u = np.exp(_LOG_U) * np.sqrt(law.support()[1])
-    z = -(u**2) * np.exp(-1j * _TURN)
+    return np.atleast_1d(exact_map(law) ** 2 @ law.weights)
+
+
+def exact_map(law: SpectralLaw) -> Float[np.ndarray, " s"]:
+    """D along every eigenvector of Sigma where F(x) = x."""
+    u, step = root_nodes(law.support()[1])
+    z = -(u**2) * np.exp(-1j * TURN)
     resolvents = directions(law, np.diag(1.0 / law.weights), z, companion(law, z))
     integrand = (1.0 + z * resolvents).real * u
-    mean = (2.0 / np.pi) * 0.05 * integrand.sum(axis=1)
-    return np.atleast_1d(mean**2 @ law.weights)
+    return (2.0 / np.pi) * step * integrand.sum(axis=1)
+
+
+def root_nodes(
+    largest: float, step: float = 0.05, span: float = 18.0
+) -> tuple[Float[np.ndarray, " u"], float]:
+    """u, far to near, around the root of the largest eigenvalue, and the step of log u.
+
+    The trapezoid rule has errors of exp(-pi^2 / step) and, at its ends, exp(-span).
+    """
+    return np.exp(np.arange(span, -span, -step)) * np.sqrt(largest), step

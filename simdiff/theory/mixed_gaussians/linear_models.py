@@ -24,6 +24,7 @@ from simdiff.theory.linear_chain.linear_sampling import (
     PerTime,
     Rules,
     Table,
+    maps_exactly,
     observables,
     searched,
 )
@@ -44,7 +45,7 @@ def sampling_metrics(problem: Any, classes: Classes) -> Values | None:
         hint = "a bias is a term of order 1/N, which this theory leaves out"
         raise InputError("bias", True, "false for theory=mixed_gaussians", hint)
     law = _radial(problem, classes)
-    if problem.singular and (problem.splits == 2 or law.support()[0] == 0.0):
+    if problem.singular and not _known(problem, law):
         return None
     s = law.eigenvalues
     training = Training(SpectralLaw(s, law.weights, law.psi_n), s)
@@ -55,7 +56,17 @@ def sampling_metrics(problem: Any, classes: Classes) -> Values | None:
     def square(training: Training, around: Around, nodes: int, root: Table) -> PerTime:
         return law.mean_square(*around, nodes, root)
 
-    return searched(problem, training, Rules(rule, square, COUNTS, ACCURACY))
+    def exact(_: Training) -> PerTime:
+        return np.atleast_1d(law.mean_root() ** 2 @ law.weights)
+
+    return searched(problem, training, Rules(rule, square, exact, COUNTS, ACCURACY))
+
+
+def _known(problem: Any, law: Radial) -> bool:
+    """Whether divergences, and overlaps, of models that leave some directions without variance are."""
+    if problem.splits == 2 and not maps_exactly(problem):
+        return False
+    return law.support()[0] > 0.0 or not problem.kl
 
 
 def flow_errors(problem: Any, classes: Classes) -> Values:

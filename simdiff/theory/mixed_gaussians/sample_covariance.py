@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Complex, Float
 
 from simdiff.theory.linear_chain.one_point import Rule, ellipse
+from simdiff.theory.linear_chain.overlap import TURN, root_nodes
 from simdiff.theory.mixed_gaussians.classes import Classes
 
 STEPS = 30
@@ -59,6 +60,13 @@ class Radial:
         """(1/d) tr (E phi(Sigma_hat))^2 at every time, from phi at the nodes of `rule`."""
         along = self.rule(np.diag(1.0 / self.weights), offset, width, count)
         return np.real(root @ along.weights.T) ** 2 @ self.weights
+
+    def mean_root(self) -> Float[np.ndarray, " s"]:
+        """E Sigma_hat^{1/2} along every eigenvector of Sigma, see `linear_chain.overlap`."""
+        u, step = root_nodes(self.support()[1])
+        z = -(u**2) * np.exp(-1j * TURN)
+        share = 1.0 + z / (np.outer(self.eigenvalues, self.shrinkage(z)) - z)
+        return (2.0 / np.pi) * step * (share.real * u).sum(axis=1)
 
     def shrinkage(self, z: Complex[np.ndarray, " k"]) -> Complex[np.ndarray, " k"]:
         """k at nodes in the upper half plane; nan where not found."""

@@ -1,0 +1,151 @@
+"""Recovery of a planted direction by linear diffusion models: its curve, and where it begins.
+
+    python benchmarks/spike_recovery.py
+
+`recovery` is the squared overlap of the sampled law's leading direction with the planted one, whose variance
+is `spike` in a bulk at 1. Above the transition, and far enough below it, trials at SIZES are extrapolated in
+1/d and 1/d^2 to the limit of theory, without ridge and with one, which must not matter to directions. `wrong`
+is the same test of the theory of 10% more samples.
+
+At the transition recovery falls as d^(-1/3), so d^(1/3) times it is the same at every size there: curves of
+neighbouring sizes cross, and crossings drift towards the transition as d^(-2/3): the transition's width is
+d^(-1/3), and the next order is d^(-1/3) smaller. `located` is the limit of the crossings, with its error,
+against 1 + sqrt(d/N). Stored in results/spike_recovery.csv and results/spike_transition.csv, with a figure.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from common import RESULTS, facts, store
+
+import simdiff
+from simdiff.data import Spiked
+from simdiff.theory.linear_chain.planted import recovery, transition
+from simdiff.trainers import Ridge
+from simdiff.validation import Rule, hypotheses, judge_table
+from simdiff.validation.crossings import crossing_limit, crossings
+from simdiff.validation.curves import independent_curve
+
+SIZES, TRIALS, SEED = (48, 96, 192, 320), (6000, 3000, 1000, 400), 0
+RATIOS, RIDGES = (0.5, 1.0, 4.0), (0.0, 0.1)
+NEAR = np.array([0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15])
+"""Spikes at which curves are taken, over that of the transition."""
+
+FAR = (1.5, 2.0, 3.0)
+"""The same where limits are extrapolated."""
+
+
+def problem_of(spike: float, psi_n: float, ridge: float = 0.0) -> simdiff.LinearSampling:
+    """One model, no divergences."""
+    trainer = Ridge(ridge) if ridge else None
+    return simdiff.LinearSampling(Spiked(spike), trainer, psi_n=psi_n, samples=0, kl=False)
+
+
+def trials(problem: simdiff.LinearSampling, share: float = 1.0) -> pd.DataFrame:
+    """Rows at all sizes."""
+    counts = [int(share * count) for count in TRIALS]
+    frames = [simdiff.simulate(problem, d=d, trials=n, seed=SEED) for d, n in zip(SIZES, counts, strict=True)]
+    return pd.concat(frames, ignore_index=True)
+
+
+def limits(psi_n: float, ridge: float) -> list[dict[str, Any]]:
+    """Extrapolated recovery against theory, one row per spike."""
+    critical, table = transition(Spiked(9.0).planted(), psi_n), []
+    for ratio in FAR:
+        problem = problem_of(ratio * critical, psi_n, ridge)
+        rows, value = trials(problem, 0.15), simdiff.predict(problem)["recovery"]
+        more = simdiff.predict(dataclasses.replace(problem, psi_n=1.1 * psi_n))["recovery"]
+        row = {"psi_n": psi_n, "ridge": ridge, "spike": ratio * critical, "theory": value}
+        rule = Rule(precision=0.02, sizes=SIZES, extrapolation=(1.0, 2.0), max_trials=TRIALS[0])
+        for name, tested in (("verdict", value), ("wrong", more)):
+            own = hypotheses(rows, ["recovery"], SIZES, theory={"recovery": tested})
+            judged = judge_table(own, rule).table.iloc[0]
+            row |= {"estimate": judged["estimate"], "stderr": judged["stderr"], name: judged["verdict"]}
+        print(row, flush=True)
+        table.append(row)
+    return table
+
+
+def located(psi_n: float) -> tuple[dict[str, Any], list[Any]]:
+    """Where curves of d^(1/3) recovery cross in the end, and the curves."""
+    critical = transition(Spiked(9.0).planted(), psi_n)
+    spikes = NEAR * critical
+    rows = [trials(problem_of(spike, psi_n)) for spike in spikes]
+    curves = [
+        independent_curve(d, spikes, [d ** (1 / 3) * part[part["d"] == d]["recovery"] for part in rows])
+        for d in SIZES
+    ]
+    found = crossings(curves, (float(spikes[0]), float(spikes[-1])))
+    limit, drift = crossing_limit(found, 2.0 / 3.0)
+    row = {"psi_n": psi_n, "theory": critical, "located": limit.value, "stderr": limit.stderr}
+    row |= {"pull": (limit.value - critical) / limit.stderr, "p_fit": limit.p_fit, "drift": drift}
+    row |= {f"crossing {each.small:g} {each.large:g}": each.t for each in found}
+    print(row, flush=True)
+    return row, curves
+
+
+def figure(curves: list[Any], limits_table: pd.DataFrame) -> None:
+    """Recovery against the spike at N = d, and the crossing of scaled curves."""
+    from matplotlib.figure import Figure
+
+    canvas = Figure(figsize=(9.5, 3.9), layout="constrained")
+    left, right = canvas.subplots(1, 2)
+    for psi_n, colour in zip(RATIOS, ("C0", "C1", "C2"), strict=True):
+        planted = Spiked(9.0).planted()
+        critical = transition(planted, psi_n)
+        dense = np.linspace(1.01, 3.2, 400) * 1.0
+        line = [recovery(planted._replace(spike=max(x * critical, 1.001)), psi_n) for x in dense]
+        left.plot(dense, line, colour, label=f"$N/d$ = {psi_n:g}: from {critical:.3g} on")
+        left.plot((0.6, 1.0), (0.0, 0.0), colour)
+        part = limits_table[limits_table["psi_n"] == psi_n]
+        for ridge, marker, face in ((0.0, "o", colour), (0.1, "s", "white")):
+            own = part[part["ridge"] == ridge]
+            left.errorbar(
+                own["spike"] / critical,
+                own["estimate"],
+                2 * own["stderr"],
+                fmt=marker,
+                ms=5 + (marker == "s"),
+                color=colour,
+                mfc=face,
+                zorder=3 - (marker == "s"),
+            )
+    left.set(
+        xlabel="planted variance over that of the transition",
+        ylabel="recovery, in the limit",
+        ylim=(-0.03, 1),
+    )
+    left.set_title("dots: trials, extrapolated; open: with ridge 0.1", fontsize=10)
+    left.legend(frameon=False, fontsize=9, loc="lower right")
+    for curve, colour in zip(curves, ("0.75", "0.55", "0.3", "0.0"), strict=True):
+        right.errorbar(
+            curve.t, curve.mean, 2 * curve.stderr, color=colour, marker="o", ms=3, label=f"d = {curve.d:g}"
+        )
+    right.axvline(2.0, color="C1", ls="--", lw=1)
+    right.set(xlabel="planted variance", ylabel=r"$d^{1/3}$ recovery")
+    right.set_title("$N = d$: curves cross at the transition, 2 (dashed)", fontsize=10)
+    right.legend(frameon=False, fontsize=9)
+    canvas.savefig(RESULTS / "spike_recovery.png", dpi=150)
+
+
+def main() -> None:
+    """Limits, then the transition, then the figure."""
+    command, about = "python benchmarks/spike_recovery.py", {"seed": SEED, "trials": TRIALS, "sizes": SIZES}
+    table = pd.DataFrame([row for psi_n in RATIOS for ridge in RIDGES for row in limits(psi_n, ridge)])
+    store("spike_recovery", table, facts(command, **about), quiet=True)
+    found = {psi_n: located(psi_n) for psi_n in (1.0, 4.0)}
+    store(
+        "spike_transition",
+        pd.DataFrame([row for row, _ in found.values()]),
+        facts(command, **about),
+        quiet=True,
+    )
+    figure(found[1.0][1], table)
+
+
+if __name__ == "__main__":
+    main()
