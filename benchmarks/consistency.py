@@ -1,7 +1,8 @@
 """Two models trained on independent sets, given the same noise: consistency and spread against theory.
 
     python benchmarks/consistency.py                  # the whole table and the figure
-    python benchmarks/consistency.py isotropic        # one law: its rows anew
+    python benchmarks/consistency.py isotropic 0.25   # some laws, some N/d: their rows anew
+    python benchmarks/consistency.py none             # the figure alone
 
 Isotropic data, power laws, a spiked covariance and 8 x 8 patches of photographs at N/d = 1/4, 1, 2, without
 ridge and with one; probability flow or anything coupled like it, without discretisation error. Theory is the
@@ -14,6 +15,7 @@ against NumPy trials of its own.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import sys
 from typing import Any
 
@@ -126,19 +128,18 @@ def figure(table: pd.DataFrame) -> None:
     canvas.savefig(RESULTS / "consistency.png", dpi=150)
 
 
-def main(names: list[str]) -> None:
-    """Compare, store, draw."""
-    path, names = RESULTS / "consistency.csv", names or list(LAWS)
-    table = pd.read_csv(path) if path.exists() else pd.DataFrame()
-    for name in names:
-        rows = []
-        for psi_n in RATIOS:
-            for ridge in RIDGES:
-                rows += compared(name, psi_n, ridge)
-                print(pd.DataFrame(rows[-2:]).to_string(index=False, header=False), flush=True)
-        table = pd.concat([table[table["data"] != name] if len(table) else table, pd.DataFrame(rows)])
-    about = {"seed": SEED, "trials": TRIALS, "within": WITHIN}
-    store("consistency", table, facts("python benchmarks/consistency.py", **about), quiet=True)
+def main(words: list[str]) -> None:
+    """Compare, store after every N/d, draw."""
+    path, about = RESULTS / "consistency.csv", {"seed": SEED, "trials": TRIALS, "within": WITHIN}
+    table = pd.read_csv(path) if path.exists() else pd.DataFrame({"data": [], "psi_n": []})
+    names = [name for name in LAWS if name in words] or ([] if "none" in words else list(LAWS))
+    ratios = [psi_n for psi_n in RATIOS if f"{psi_n:g}" in words] or list(RATIOS)
+    for name, psi_n in itertools.product(names, ratios):
+        rows = [row for ridge in RIDGES for row in compared(name, psi_n, ridge)]
+        print(pd.DataFrame(rows).to_string(index=False, header=False), flush=True)
+        others = table[(table["data"] != name) | (table["psi_n"] != psi_n)]
+        table = pd.concat([others, pd.DataFrame(rows)], ignore_index=True)
+        store("consistency", table, facts("python benchmarks/consistency.py", **about), quiet=True)
     if set(table["data"]) == set(LAWS):
         figure(table)
 

@@ -1,11 +1,13 @@
 """Recovery of a planted direction by linear diffusion models: its curve, and where it begins.
 
-    python benchmarks/spike_recovery.py
+    python benchmarks/spike_recovery.py limits
+    python benchmarks/spike_recovery.py transition
+    python benchmarks/spike_recovery.py figure          # from the tables stored
 
 `recovery` is the squared overlap of the sampled law's leading direction with the planted one, whose variance
 is `spike` in a bulk at 1. Above the transition, and far enough below it, trials at SIZES are extrapolated in
 1/d and 1/d^2 to the limit of theory, without ridge and with one, which must not matter to directions. `wrong`
-is the same test of the theory of 10% more samples.
+is the same test of the theory of 10% more samples; levels are shared among the rows (Bonferroni).
 
 At the transition recovery falls as d^(-1/3), so d^(1/3) times it is the same at every size there: curves of
 neighbouring sizes cross, and crossings drift towards the transition as d^(-2/3): the transition's width is
@@ -16,6 +18,7 @@ against 1 + sqrt(d/N). Stored in results/spike_recovery.csv and results/spike_tr
 from __future__ import annotations
 
 import dataclasses
+import sys
 from typing import Any
 
 import numpy as np
@@ -30,13 +33,23 @@ from simdiff.validation import Rule, hypotheses, judge_table
 from simdiff.validation.crossings import crossing_limit, crossings
 from simdiff.validation.curves import independent_curve
 
-SIZES, TRIALS, SEED = (48, 96, 192, 320), (6000, 3000, 1000, 400), 0
-RATIOS, RIDGES = (0.5, 1.0, 4.0), (0.0, 0.1)
+SIZES, TRIALS, SEED = (48, 80, 128, 208), (8000, 5000, 2000, 700), 0
+CASES = ((1.0, 0.0), (1.0, 0.1), (4.0, 0.0))
+"""psi_n and ridge of the limits."""
+
 NEAR = np.array([0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15])
 """Spikes at which curves are taken, over that of the transition."""
 
 FAR = (1.5, 2.0, 3.0)
 """The same where limits are extrapolated."""
+
+RULE = Rule(
+    precision=0.02,
+    alpha=0.05 / (len(CASES) * len(FAR)),
+    sizes=SIZES,
+    extrapolation=(1.0, 2.0),
+    max_trials=TRIALS[0],
+)
 
 
 def problem_of(spike: float, psi_n: float, ridge: float = 0.0) -> simdiff.LinearSampling:
@@ -57,13 +70,12 @@ def limits(psi_n: float, ridge: float) -> list[dict[str, Any]]:
     critical, table = transition(Spiked(9.0).planted(), psi_n), []
     for ratio in FAR:
         problem = problem_of(ratio * critical, psi_n, ridge)
-        rows, value = trials(problem, 0.15), simdiff.predict(problem)["recovery"]
+        rows, value = trials(problem, 0.5), simdiff.predict(problem)["recovery"]
         more = simdiff.predict(dataclasses.replace(problem, psi_n=1.1 * psi_n))["recovery"]
         row = {"psi_n": psi_n, "ridge": ridge, "spike": ratio * critical, "theory": value}
-        rule = Rule(precision=0.02, sizes=SIZES, extrapolation=(1.0, 2.0), max_trials=TRIALS[0])
         for name, tested in (("verdict", value), ("wrong", more)):
             own = hypotheses(rows, ["recovery"], SIZES, theory={"recovery": tested})
-            judged = judge_table(own, rule).table.iloc[0]
+            judged = judge_table(own, RULE).table.iloc[0]
             row |= {"estimate": judged["estimate"], "stderr": judged["stderr"], name: judged["verdict"]}
         print(row, flush=True)
         table.append(row)
@@ -88,64 +100,61 @@ def located(psi_n: float) -> tuple[dict[str, Any], list[Any]]:
     return row, curves
 
 
-def figure(curves: list[Any], limits_table: pd.DataFrame) -> None:
-    """Recovery against the spike at N = d, and the crossing of scaled curves."""
+def figure() -> None:
+    """Recovery against the spike, and the crossing of scaled curves at N = d."""
     from matplotlib.figure import Figure
 
+    limits_table, curves = (pd.read_csv(RESULTS / f"spike_{name}.csv") for name in ("recovery", "curves"))
     canvas = Figure(figsize=(9.5, 3.9), layout="constrained")
     left, right = canvas.subplots(1, 2)
-    for psi_n, colour in zip(RATIOS, ("C0", "C1", "C2"), strict=True):
+    for psi_n, colour in ((1.0, "C0"), (4.0, "C3")):
         planted = Spiked(9.0).planted()
         critical = transition(planted, psi_n)
-        dense = np.linspace(1.01, 3.2, 400) * 1.0
-        line = [recovery(planted._replace(spike=max(x * critical, 1.001)), psi_n) for x in dense]
-        left.plot(dense, line, colour, label=f"$N/d$ = {psi_n:g}: from {critical:.3g} on")
-        left.plot((0.6, 1.0), (0.0, 0.0), colour)
+        dense = np.linspace(1.01, 6.6, 600)
+        line = [recovery(planted._replace(spike=x), psi_n) for x in dense]
+        left.plot(dense, line, colour, label=f"$N/d$ = {psi_n:g}: from {critical:g} on")
         part = limits_table[limits_table["psi_n"] == psi_n]
-        for ridge, marker, face in ((0.0, "o", colour), (0.1, "s", "white")):
+        for ridge, marker, size in ((0.1, "s", 8), (0.0, "o", 4)):
             own = part[part["ridge"] == ridge]
-            left.errorbar(
-                own["spike"] / critical,
-                own["estimate"],
-                2 * own["stderr"],
-                fmt=marker,
-                ms=5 + (marker == "s"),
-                color=colour,
-                mfc=face,
-                zorder=3 - (marker == "s"),
-            )
-    left.set(
-        xlabel="planted variance over that of the transition",
-        ylabel="recovery, in the limit",
-        ylim=(-0.03, 1),
-    )
-    left.set_title("dots: trials, extrapolated; open: with ridge 0.1", fontsize=10)
+            errors, style = 2 * own["stderr"], {"ms": size, "color": colour}
+            style["mfc"] = "white" if ridge else colour
+            left.errorbar(own["spike"], own["estimate"], errors, fmt=marker, **style)
+    left.set(xlabel="planted variance, in a bulk at 1", ylabel="recovery, in the limit", ylim=(-0.03, 1))
+    left.set_title("trials, extrapolated; squares: with ridge 0.1", fontsize=10)
     left.legend(frameon=False, fontsize=9, loc="lower right")
-    for curve, colour in zip(curves, ("0.75", "0.55", "0.3", "0.0"), strict=True):
-        right.errorbar(
-            curve.t, curve.mean, 2 * curve.stderr, color=colour, marker="o", ms=3, label=f"d = {curve.d:g}"
-        )
-    right.axvline(2.0, color="C1", ls="--", lw=1)
+    own = curves[curves["psi_n"] == 1.0]
+    for (d, part), shade in zip(own.groupby("d"), ("0.75", "0.55", "0.3", "0.0"), strict=True):
+        style = {"color": shade, "marker": "o", "ms": 3, "label": f"d = {d:g}"}
+        right.errorbar(part["spike"], part["scaled"], 2 * part["stderr"], **style)
+    right.axvline(2.0, color="C0", ls="--", lw=1)
     right.set(xlabel="planted variance", ylabel=r"$d^{1/3}$ recovery")
     right.set_title("$N = d$: curves cross at the transition, 2 (dashed)", fontsize=10)
     right.legend(frameon=False, fontsize=9)
     canvas.savefig(RESULTS / "spike_recovery.png", dpi=150)
 
 
-def main() -> None:
-    """Limits, then the transition, then the figure."""
-    command, about = "python benchmarks/spike_recovery.py", {"seed": SEED, "trials": TRIALS, "sizes": SIZES}
-    table = pd.DataFrame([row for psi_n in RATIOS for ridge in RIDGES for row in limits(psi_n, ridge)])
-    store("spike_recovery", table, facts(command, **about), quiet=True)
-    found = {psi_n: located(psi_n) for psi_n in (1.0, 4.0)}
-    store(
-        "spike_transition",
-        pd.DataFrame([row for row, _ in found.values()]),
-        facts(command, **about),
-        quiet=True,
-    )
-    figure(found[1.0][1], table)
+def main(word: str) -> None:
+    """One of the three parts."""
+    command, about = "python benchmarks/spike_recovery.py " + word, {"seed": SEED, "sizes": SIZES}
+    about |= {"trials": TRIALS}
+    rows: list[dict[str, Any]] = []
+    for case in CASES if word == "limits" else ():
+        rows += limits(*case)
+        store("spike_recovery", pd.DataFrame(rows), facts(command, **about), quiet=True)
+    if word == "transition":
+        found = {psi_n: located(psi_n) for psi_n in (1.0, 4.0)}
+        stored = pd.DataFrame([row for row, _ in found.values()])
+        store("spike_transition", stored, facts(command, **about), quiet=True)
+        flat = [
+            {"psi_n": psi_n, "d": curve.d, "spike": t, "scaled": mean, "stderr": error}
+            for psi_n, (_, curves) in found.items()
+            for curve in curves
+            for t, mean, error in zip(curve.t, curve.mean, curve.stderr, strict=True)
+        ]
+        store("spike_curves", pd.DataFrame(flat), facts(command, **about), quiet=True)
+    if word == "figure":
+        figure()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

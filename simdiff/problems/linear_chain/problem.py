@@ -250,7 +250,8 @@ class LinearSampling(Problem):
         """One-point functionals of Sigma_hat: of Gaussian data, or those that the data law names."""
         if not self.data.gaussian_features:
             return None if self.bias else self.data.linear_theory
-        gaussian = self.bias or (self.singular and (self.kl or self.splits == 2))  # no other has these
+        stepwise = self.splits == 2 and not self._plan().continuous
+        gaussian = self.bias or (self.singular and (self.kl or stepwise))  # no other theory has these
         return (None if gaussian else self.data.linear_theory) or "linear_sampling"
 
     @property

@@ -135,7 +135,9 @@ def test_a_contour_around_a_zero_of_f_is_noticed():
     problem = LinearSampling(psi_n=0.5, trainer=Ridge(0.01))
     law = learned_mean.training_law(*problem.data.spectrum(), 0.5, None, False)
 
-    rules = linear_sampling.Rules(linear_sampling._rule, linear_sampling._square, (256,), 1e-8)
+    rules = linear_sampling.Rules(
+        linear_sampling._rule, linear_sampling._square, linear_sampling._exact, (256,), 1e-8
+    )
 
     def row(around):
         return linear_sampling._row(problem, law, around, rules, 256)
