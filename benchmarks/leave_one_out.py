@@ -2,13 +2,13 @@
 
     python benchmarks/leave_one_out.py                    # patches of photographs and digits, all kinds
     python benchmarks/leave_one_out.py FILE               # and images of your own, 64 leading components
-    python benchmarks/leave_one_out.py sampling digits    # one kind of points, one data set: their rows anew
+    python benchmarks/leave_one_out.py sampling digits 2  # some kinds, data sets, N/d: their rows anew
 
 Linear denoisers at m = infinity: errors of the ridge minimiser and of training for two times at three noise
 levels, and both divergences of sampling. Every row has the simulated mean, its standard error, and the
 deviation of the simulation from leave-one-out theory and from Gaussian theory, relative to theory. The
 rule, fixed before the run: test and train within 0.5% or two standard errors, divergences within 3% or two.
-Stored after every kind and data set, so that what is there is complete in itself; a figure shows patches.
+Stored after every N/d, so that what is there is complete in itself; a figure shows patches.
 """
 
 from __future__ import annotations
@@ -43,20 +43,21 @@ def laws(paths: Sequence[str]) -> dict[str, PointSet]:
     return {"patches 8": Patches(side=8), "digits": Digits(components=40), "patches 12": Patches(12)} | own
 
 
-def points(kind: str, name: str, law: PointSet) -> Iterator[tuple[dict[str, Any], Any]]:
-    """(columns, problem) of one kind on one data set."""
+def points(kind: str, name: str, law: PointSet, psi_n: float) -> Iterator[tuple[dict[str, Any], Any]]:
+    """(columns, problem) of one kind on one data set at one N/d."""
     linear, flow = simdiff.models.Linear(), GradientFlow(TIMES)
-    base = {"kind": kind, "data": name, "d": law.only_size}
-    for psi_n in RATIOS:
-        if kind == "sampling":
-            for ridge in RIDGES:
-                columns = base | {"psi_n": psi_n, "ridge": ridge, "t": 0.1}
-                yield columns, simdiff.LinearSampling(law, Ridge(ridge), psi_n=psi_n, samples=0)
-            continue
-        trainers = [(0.0, flow)] if kind == "time" else [(ridge, Ridge(ridge)) for ridge in RIDGES]
-        for (ridge, trainer), t in itertools.product(trainers, LEVELS):
-            problem = simdiff.DenoisingScoreMatching(law, linear, trainer, psi_n, math.inf, t)
-            yield base | {"psi_n": psi_n, "ridge": ridge, "t": t}, problem
+    base = {"kind": kind, "data": name, "d": law.only_size, "psi_n": psi_n}
+    if kind == "sampling":
+        for ridge in RIDGES:
+            yield (
+                base | {"ridge": ridge, "t": 0.1},
+                simdiff.LinearSampling(law, Ridge(ridge), psi_n=psi_n, samples=0),
+            )
+        return
+    trainers = [(0.0, flow)] if kind == "time" else [(ridge, Ridge(ridge)) for ridge in RIDGES]
+    for (ridge, trainer), t in itertools.product(trainers, LEVELS):
+        problem = simdiff.DenoisingScoreMatching(law, linear, trainer, psi_n, math.inf, t)
+        yield base | {"ridge": ridge, "t": t}, problem
 
 
 def compared(columns: dict[str, Any], problem: Any) -> list[dict[str, Any]]:
@@ -108,11 +109,11 @@ def figure(table: pd.DataFrame) -> None:
 
 
 def stored(rows: list[dict[str, Any]], command: str) -> pd.DataFrame:
-    """The table with these rows in place of those of their kind and data set."""
+    """The table with these rows in place of those of their kind, data set and N/d."""
     path, new = RESULTS / "leave_one_out.csv", pd.DataFrame(rows)
     if path.exists():
         old = pd.read_csv(path)
-        again = (old["kind"] == rows[0]["kind"]) & (old["data"] == rows[0]["data"])
+        again = np.all([old[name] == rows[0][name] for name in ("kind", "data", "psi_n")], axis=0)
         new = pd.concat([old[~again], new], ignore_index=True)
     about = facts(command, seed=0, trials=TRIALS, within=WITHIN | {"other": 0.005})
     store("leave_one_out", new, about, quiet=True)
@@ -125,12 +126,14 @@ def main(words: Sequence[str]) -> None:
     found, command = laws(paths), "python benchmarks/leave_one_out.py" + " FILE" * bool(paths)
     kinds = [kind for kind in TRIALS if kind in words] or list(TRIALS)
     names = [name for name in found if name in words] or list(found)
-    for kind, name in itertools.product(kinds, names):
+    ratios = [psi_n for psi_n in RATIOS if f"{psi_n:g}" in words] or list(RATIOS)
+    for kind, name, psi_n in itertools.product(kinds, names, ratios):
         rows: list[dict[str, Any]] = []
-        for columns, problem in points(kind, name, found[name]):
+        for columns, problem in points(kind, name, found[name], psi_n):
             rows += compared(columns, problem)
-            print(f"{kind} {name} N/d={columns['psi_n']:g}: {rows[-1]['seconds']:.1f} s", flush=True)
-        figure(stored(rows, command))
+        table = stored(rows, command)
+        print(f"{kind} {name} N/d={psi_n:g}: {rows[-1]['seconds']:.1f} s per point", flush=True)
+    figure(table)
 
 
 if __name__ == "__main__":

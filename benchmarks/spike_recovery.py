@@ -1,6 +1,6 @@
 """Recovery of a planted direction by linear diffusion models: its curve, and where it begins.
 
-    python benchmarks/spike_recovery.py limits
+    python benchmarks/spike_recovery.py limits          # those that are not stored yet
     python benchmarks/spike_recovery.py transition
     python benchmarks/spike_recovery.py figure          # from the tables stored
 
@@ -135,12 +135,16 @@ def figure() -> None:
 
 def main(word: str) -> None:
     """One of the three parts."""
-    command, about = "python benchmarks/spike_recovery.py " + word, {"seed": SEED, "sizes": SIZES}
-    about |= {"trials": TRIALS}
-    rows: list[dict[str, Any]] = []
-    for case in CASES if word == "limits" else ():
-        rows += limits(*case)
-        store("spike_recovery", pd.DataFrame(rows), facts(command, **about), quiet=True)
+    command, about = (
+        f"python benchmarks/spike_recovery.py {word}",
+        {"seed": SEED, "sizes": SIZES, "trials": TRIALS},
+    )
+    path = RESULTS / "spike_recovery.csv"
+    table = pd.read_csv(path) if path.exists() else pd.DataFrame({"psi_n": [], "ridge": []})
+    for psi_n, ridge in CASES if word == "limits" else ():
+        if not ((table["psi_n"] == psi_n) & (table["ridge"] == ridge)).any():
+            table = pd.concat([table, pd.DataFrame(limits(psi_n, ridge))], ignore_index=True)
+            store("spike_recovery", table, facts(command, **about), quiet=True)
     if word == "transition":
         found = {psi_n: located(psi_n) for psi_n in (1.0, 4.0)}
         stored = pd.DataFrame([row for row, _ in found.values()])
