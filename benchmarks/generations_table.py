@@ -146,7 +146,7 @@ def figure(table: pd.DataFrame) -> None:
                 mfc=face,
             )
     left.set(yscale="log", xlabel="generation", ylabel="divergence per dimension", xticks=steps[1::2])
-    left.set_title("$N/d$ = 4; full: KL(sampled || target), dashed: the other", fontsize=10)
+    left.set_title(r"$N/d$ = 4; full: KL(sampled $\Vert$ target), dashed: the other", fontsize=10)
     left.legend(frameon=False, fontsize=9)
     inverse = np.geomspace(1 / 32, 0.6, 16)
     for keep, (colour, label) in kept.items():
@@ -166,6 +166,9 @@ def figure(table: pd.DataFrame) -> None:
         xlabel="dimensions per training sample, $d/N$",
         ylabel="divergence per dimension",
     )
+    ticks = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
+    right.set_xticks(ticks, [f"1/{1 / tick:g}" for tick in ticks])
+    right.minorticks_off()
     right.set_title("after five generations, theory", fontsize=10)
     right.legend(frameon=False, fontsize=9)
     canvas.savefig(RESULTS / "generations.png", dpi=150)
@@ -175,7 +178,7 @@ def main(words: Sequence[str]) -> None:
     """Exact means, then limits, then the figure; stored in between, and limits that are stored are kept."""
     path, command = RESULTS / "generations.csv", "python benchmarks/generations_table.py"
     about = {"seed": SEED, "trials": TRIALS, "limit_sizes": LIMIT_SIZES, "limit_trials": LIMIT_TRIALS}
-    known = pd.read_csv(path, dtype={"keep": str}) if path.exists() else pd.DataFrame({"kind": []})
+    known = pd.read_csv(path, dtype={"keep": str, "d": str}) if path.exists() else pd.DataFrame({"kind": []})
     rows: list[dict[str, Any]] = known[known["kind"] == "exact"].to_dict("records")
     limits: list[dict[str, Any]] = known[known["kind"] == "limit"].to_dict("records")
     if "exact" in words:

@@ -18,6 +18,7 @@ import pandas as pd
 from common import RESULTS, facts, store
 
 import simdiff
+from simdiff.analysis import spread_by_mode
 from simdiff.data import Digits, Patches, PointSet
 
 SHOWN, RATIOS, SEED = 5, (0.25, 1.0, 5.0), 0
@@ -54,7 +55,8 @@ def drawn(canvas: Any, name: str, law: PointSet) -> list[dict[str, Any]]:
         problem = simdiff.LinearSampling(law, psi_n=psi_n, samples=0, splits=2, kl=False)
         count = problem.count(d)
         roots = halves(law, count, rng)
-        theory = simdiff.predict(problem)["consistency"]
+        modes = spread_by_mode(problem)
+        theory = 1.0 - 0.5 * float(modes.spread.sum() / modes.eigenvalues.sum())
         overlap = float(np.sum(roots[0] * roots[1]) / law.prepared.eigenvalues.sum())
         made = [pictures(law, z @ root) for root in roots]
         low, high = np.quantile(np.concatenate(made), (0.01, 0.99))
