@@ -133,7 +133,9 @@ def figure(table: pd.DataFrame) -> None:
                 (table["keep"].astype(str) == str(keep)) & (table["psi_n"] == 4.0) & (table["ridge"] == 0.0)
             ]
             part = part[
-                (part["metric"] == metric) & part["d"].isin(["inf", "64"]) & (part["data"] != "power law 1")
+                (part["metric"] == metric)
+                & part["d"].astype(float).isin([np.inf, 64.0])
+                & (part["data"] != "power law 1")
             ]
             face = colour if style == "-" else "white"
             left.errorbar(
@@ -178,7 +180,7 @@ def main(words: Sequence[str]) -> None:
     """Exact means, then limits, then the figure; stored in between, and limits that are stored are kept."""
     path, command = RESULTS / "generations.csv", "python benchmarks/generations_table.py"
     about = {"seed": SEED, "trials": TRIALS, "limit_sizes": LIMIT_SIZES, "limit_trials": LIMIT_TRIALS}
-    known = pd.read_csv(path, dtype={"keep": str, "d": str}) if path.exists() else pd.DataFrame({"kind": []})
+    known = pd.read_csv(path, dtype={"keep": str}) if path.exists() else pd.DataFrame({"kind": []})
     rows: list[dict[str, Any]] = known[known["kind"] == "exact"].to_dict("records")
     limits: list[dict[str, Any]] = known[known["kind"] == "limit"].to_dict("records")
     if "exact" in words:

@@ -61,7 +61,16 @@ def drawn(canvas: Any, name: str, law: PointSet) -> list[dict[str, Any]]:
         made = [pictures(law, z @ root) for root in roots]
         low, high = np.quantile(np.concatenate(made), (0.01, 0.99))
         axes = block.subplots(
-            2, SHOWN, gridspec_kw={"wspace": 0.04, "hspace": 0.04, "top": 0.88, "bottom": 0.14}
+            2,
+            SHOWN,
+            gridspec_kw={
+                "wspace": 0.04,
+                "hspace": 0.04,
+                "left": 0.05,
+                "right": 0.99,
+                "top": 0.88,
+                "bottom": 0.13,
+            },
         )
         for row, label in enumerate("AB"):
             for column in range(SHOWN):

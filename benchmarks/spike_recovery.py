@@ -33,7 +33,7 @@ from simdiff.validation import Rule, hypotheses, judge_table
 from simdiff.validation.crossings import crossing_limit, crossings
 from simdiff.validation.curves import independent_curve
 
-SIZES, TRIALS, SEED = (48, 80, 128, 208), (8000, 5000, 2000, 700), 0
+SIZES, TRIALS, SEED = (48, 80, 128, 208), (4000, 2500, 1000, 350), 0
 CASES = ((1.0, 0.0), (1.0, 0.1), (4.0, 0.0))
 """psi_n and ridge of the limits."""
 
@@ -58,10 +58,9 @@ def problem_of(spike: float, psi_n: float, ridge: float = 0.0) -> simdiff.Linear
     return simdiff.LinearSampling(Spiked(spike), trainer, psi_n=psi_n, samples=0, kl=False)
 
 
-def trials(problem: simdiff.LinearSampling, share: float = 1.0) -> pd.DataFrame:
+def trials(problem: simdiff.LinearSampling) -> pd.DataFrame:
     """Rows at all sizes."""
-    counts = [int(share * count) for count in TRIALS]
-    frames = [simdiff.simulate(problem, d=d, trials=n, seed=SEED) for d, n in zip(SIZES, counts, strict=True)]
+    frames = [simdiff.simulate(problem, d=d, trials=n, seed=SEED) for d, n in zip(SIZES, TRIALS, strict=True)]
     return pd.concat(frames, ignore_index=True)
 
 
@@ -70,7 +69,7 @@ def limits(psi_n: float, ridge: float) -> list[dict[str, Any]]:
     critical, table = transition(Spiked(9.0).planted(), psi_n), []
     for ratio in FAR:
         problem = problem_of(ratio * critical, psi_n, ridge)
-        rows, value = trials(problem, 0.5), simdiff.predict(problem)["recovery"]
+        rows, value = trials(problem), simdiff.predict(problem)["recovery"]
         more = simdiff.predict(dataclasses.replace(problem, psi_n=1.1 * psi_n))["recovery"]
         row = {"psi_n": psi_n, "ridge": ridge, "spike": ratio * critical, "theory": value}
         for name, tested in (("verdict", value), ("wrong", more)):
@@ -146,7 +145,7 @@ def main(word: str) -> None:
             table = pd.concat([table, pd.DataFrame(limits(psi_n, ridge))], ignore_index=True)
             store("spike_recovery", table, facts(command, **about), quiet=True)
     if word == "transition":
-        found = {psi_n: located(psi_n) for psi_n in (1.0, 4.0)}
+        found = {psi_n: located(psi_n) for psi_n in (1.0,)}
         stored = pd.DataFrame([row for row, _ in found.values()])
         store("spike_transition", stored, facts(command, **about), quiet=True)
         flat = [

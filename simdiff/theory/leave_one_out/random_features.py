@@ -7,20 +7,20 @@ minimiser B (p x d) of (1/(n m)) sum |Z + F B|^2 + ridge |B|^2, to leading order
     E B = -G E [F^T K Z] / m
     C = Cov B = (1/n) G E [F^T K S K F] G / m^2,     S = (Z + F E B)(Z + F E B)^T + F C F^T
 
-C summed over the d columns of B; S is the mean of r r^T of a sample's residuals r before it is trained on, and
-K r are those after. So
+C summed over the d columns of B; S is the mean of r r^T of a sample's residuals r before it is trained on,
+and K r are those after. So
 
     test = E tr S / (m d),   train = E tr K S K / (m d),   objective = train + ridge tr (E B E B^T + C) / d
 
-and a fresh draw f' of a training point, one row more in its block, has the residual r' - f' G F^T K r / (n m).
+and a fresh draw f' of a training point, one row more of its block, has residual r' - f' G F^T K r / (n m).
 E averages over all points and over noise: features are taken at the given W, and no law is assumed of them.
 
 The average over noise is one over finitely many blocks, which overfits: errors come out too small by a
 fraction of order p / blocks. The two halves of the blocks, alone, have twice that error and together the same
 noise as all: twice the result of all less the mean of theirs is free of it.
 
-Sources: the linear case is `noise_draws`; for features of real data, Louart, Liao, Couillet, Annals of Applied
-Probability 28, 1190 (2018).
+Sources: the linear case is `noise_draws`; for features of real data, Louart, Liao, Couillet, Annals of
+Applied Probability 28, 1190 (2018).
 """
 
 from __future__ import annotations
@@ -72,9 +72,12 @@ def feature_errors(
     """
     blocks = draw_blocks(points, at, weights, function, np.random.default_rng(seed))
     middle = len(blocks.noise) // 2
-    found = [_errors(blocks.some(part), at) for part in (slice(None), slice(middle), slice(middle, None))]
-    if any(each is None for each in found):
-        return None
+    found: list[dict[str, float]] = []
+    for part in (slice(None), slice(middle), slice(middle, None)):
+        errors = _errors(blocks.some(part), at)
+        if errors is None:
+            return None
+        found.append(errors)
     whole, *halves = found
     return {name: 2.0 * whole[name] - 0.5 * sum(half[name] for half in halves) for name in whole}
 
