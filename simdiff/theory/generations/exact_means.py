@@ -36,6 +36,19 @@ def replaced_divergences(count: int, d: int, generations: int) -> dict[str, floa
     }
 
 
+def replaced_limits(psi_n: float, generations: int) -> dict[str, float]:
+    """The same as d grows, psi_n > 1: L/d tends to -1 - ((1 - q)/q) log(1 - q), q = 1 / psi_n."""
+    if psi_n <= 1.0:
+        return {"kl_sampled_target": math.nan, "kl_target_sampled": math.nan}
+    q = 1.0 / psi_n
+    ratio = -1.0 - (1.0 - q) / q * math.log1p(-q)
+    inverse = (1.0 - q) ** -generations
+    return {
+        "kl_sampled_target": -0.5 * generations * ratio,
+        "kl_target_sampled": 0.5 * (inverse - 1.0 + generations * ratio),
+    }
+
+
 def covariance_error(chain: Chain, d: float) -> float:
     """E |A_g - Sigma|_F^2 / d without ridge; d = inf gives the limit."""
     target = float(chain.weights @ chain.eigenvalues**2)

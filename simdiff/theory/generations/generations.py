@@ -4,7 +4,7 @@ Divergences are limits by free sums and products (`chain`),
 
     log det A = int_0^inf [ 1/(1 + u) - (A + u)^{-1} ] du,       F = (A + ridge) / (1 - ridge),
 
-or means at finite d where data are replaced without ridge (`exact_means`), where a limit is that of large d.
+or, where data are replaced without ridge, means at finite d and their limits in closed form (`exact_means`).
 Data are taken for Gaussian; of points that are not, the first generation's samples alone differ.
 """
 
@@ -20,7 +20,7 @@ from simdiff.errors import InputError
 from simdiff.parts.registry import register
 from simdiff.theory.denoising.gaussian_equivalence import ConvergenceWarning
 from simdiff.theory.generations.chain import Chain, mixtures, resolvents
-from simdiff.theory.generations.exact_means import covariance_error, replaced_divergences
+from simdiff.theory.generations.exact_means import covariance_error, replaced_divergences, replaced_limits
 from simdiff.theory.protocols import Successive
 
 _SPAN, _NODES = (-30.0, 22.0), 800
@@ -63,14 +63,21 @@ def _moments(chain: Chain, size: int | None) -> dict[str, float]:
 
 
 def _divergences(problem: Successive, chain: Chain) -> dict[str, float]:
-    if problem.keep == "replace" and chain.ridge == 0.0 and problem.size is not None:
+    if problem.keep == "replace" and chain.ridge == 0.0:
+        if problem.size is None:
+            return replaced_limits(chain.psi_n, problem.generations)
         return replaced_divergences(round(chain.psi_n * problem.size), problem.size, problem.generations)
+    return limits(chain)
+
+
+def limits(chain: Chain) -> dict[str, float]:
+    """Both divergences as d grows, of any chain; nan, with a warning, where no fixed point is found."""
     log_u = np.linspace(*_SPAN, _NODES)
     u = np.exp(log_u)
     found = resolvents(chain, np.append(u, 0.0) + chain.ridge)
     if found is None:
         message = f"no fixed point at psi_n={chain.psi_n:.6g}, ridge={chain.ridge:.6g}: nan"
-        warnings.warn(message, ConvergenceWarning, stacklevel=3)
+        warnings.warn(message, ConvergenceWarning, stacklevel=4)
         return {"kl_sampled_target": math.nan, "kl_target_sampled": math.nan}
     s, w, r = chain.eigenvalues, chain.weights, chain.ridge
     log = np.sum((1.0 / (1.0 + u) - w @ found[:, :-1]) * u) * (log_u[1] - log_u[0]) - math.log1p(-r)

@@ -9,6 +9,7 @@ import pytest
 import simdiff
 from simdiff.data import Gaussian, PowerLaw
 from simdiff.theory.generations.chain import Chain, mixtures, resolvents
+from simdiff.theory.generations.generations import limits
 from simdiff.theory.linear_chain.wishart_kl import wishart_kl
 from simdiff.trainers import Ridge
 
@@ -48,7 +49,8 @@ def test_one_generation_is_linear_sampling():
 @pytest.mark.parametrize("g", [2, 5])
 def test_nested_fixed_points_give_the_limit_of_the_exact_means(g):
     problem = simdiff.Generations(TWO, psi_n=4.0, generations=g)
-    limit = simdiff.predict(problem)
+    limit = limits(Chain(*TWO.spectrum(), 4.0, 0.0, mixtures(g, "replace", 0.0)))
+    assert simdiff.predict(problem)[FIRST] == pytest.approx(limit[FIRST], rel=1e-7)
     near, far = (simdiff.predict(problem, d=d) for d in (400, 800))
     for name in KLS:  # Richardson: terms of order 1/d^2 are left
         assert 2 * far[name] - near[name] == pytest.approx(limit[name], rel=1e-4)
