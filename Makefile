@@ -4,13 +4,14 @@
 # make lint       check style and types
 # make validate   the long statistical checks: theory against simulation, calibration and power
 # make bench      the benchmarks
+# make docs       the documentation as a site in build/site, its notebooks executed
 # make clean      remove .venv and everything built
 
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := pyproject.toml setup.py constraints.txt
 
-.PHONY: run test test-cluster lint validate bench clean
+.PHONY: run test test-cluster lint validate bench docs clean
 .DELETE_ON_ERROR:
 
 run: .venv/.installed
@@ -42,6 +43,9 @@ validate: .venv/.installed-dev
 	    variance_checks variance_factors lazy_networks fuzz; do \
 	  $(BIN)/python benchmarks/$$table.py || exit 1; done
 
+docs: .venv/.installed-docs
+	EXECUTE_NOTEBOOKS=true $(BIN)/python -m mkdocs build --strict
+
 bench: .venv/.installed-bench
 	$(BIN)/python benchmarks/run_all.py
 
@@ -59,6 +63,10 @@ clean:
 
 .venv/.installed-cluster: .venv/.installed-dev
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev,cluster]"
+	touch $@
+
+.venv/.installed-docs: .venv/.installed-dev
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev,docs]"
 	touch $@
 
 # PyTorch is what gradient training is compared with.
