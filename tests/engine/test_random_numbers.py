@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from simdiff.engine import threefry as generator
 from simdiff.engine.random_numbers import integer_rows, normal_rows
+from simdiff.engine.threefry import threefry
 
 KEY = jax.random.key(3)
 ROWS = jax.jit(normal_rows, static_argnums=2)
@@ -74,3 +76,36 @@ def test_integers_are_uniform_and_addressed_by_row(below):
     np.testing.assert_array_equal(backwards[::-1], found)
     expected = np.histogram(np.arange(below), bins=min(7, below))[0] * 4000 / below
     assert stats.chisquare(np.histogram(found, bins=min(7, below))[0], expected).pvalue > 1e-3 or below == 1
+
+
+def jax_rows(index, columns, key=KEY):
+    """Rows as JAX's own functions draw them."""
+    row = lambda r: jax.random.normal(jax.random.fold_in(key, r), (columns,), jnp.float32)  # noqa: E731
+    with jax.threefry_partitionable(True):
+        return np.asarray(jax.jit(jax.vmap(row))(jnp.asarray(index)))
+
+
+@pytest.mark.parametrize("columns", [1, 7, 16, 200])
+def test_rows_are_those_of_jax_to_the_bit(columns):
+    index = np.array([0, 1, 2, 77, 2**20 + 1, 2**31 - 1])
+    np.testing.assert_array_equal(rows(index, columns), jax_rows(index, columns))
+
+
+def hashed(key, counter):
+    """The two words of one counter, as integers."""
+    found = threefry(*(tuple(map(jnp.uint32, words)) for words in (key, counter)))
+    return tuple(int(word) for word in found)
+
+
+ZEROS = (0x6B200159, 0x99BA4EFE)
+
+
+def test_threefry_is_that_of_its_authors():
+    """Known answers of Random123 for Threefry-2x32 with twenty rounds."""
+    assert hashed((0, 0), (0, 0)) == ZEROS
+    assert hashed((0x13198A2E, 0x03707344), (0x243F6A88, 0x85A308D3)) == (0xC4923A9C, 0x483DF7A0)
+
+
+def test_another_rotation_would_be_seen(monkeypatch):
+    monkeypatch.setattr(generator, "_ROTATIONS", ((13, 15, 26, 6), (17, 29, 16, 25)))
+    assert hashed((0, 0), (0, 0)) != ZEROS

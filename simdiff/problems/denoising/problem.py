@@ -17,7 +17,7 @@ import numpy as np
 
 from simdiff.data import DataLaw, Gaussian
 from simdiff.engine.column_shares import ALL_COLUMNS, ColumnShares
-from simdiff.engine.padding import block_rows, bucket, power_of_two
+from simdiff.engine.padding import SHORTEST, block_rows, bucket, power_of_two
 from simdiff.errors import InputError, check_number, check_type
 from simdiff.models import RandomFeatures
 from simdiff.models.denoising.base import ScoreNetwork
@@ -38,7 +38,7 @@ _MOST_ROWS = 2**31 - 1
 _MANY = 10**6
 """A size at which rounding to whole numbers does not matter."""
 _SMALL_BLOCK = 256
-"""Rows a block of the exact noise average, which holds several arrays of that many rows."""
+"""Rows a block of the exact noise average at most, which holds several arrays of that many rows."""
 
 
 @register("problem", "denoising")
@@ -226,13 +226,13 @@ class DenoisingScoreMatching(Problem):
         if rows > _MOST_ROWS:
             raise InputError("m", self.m, f"n m <= {_MOST_ROWS} rows", f"n = {n} at d = {d}")
         dual = self.trainer.exact and not exact and rows < p
-        stored, rho = power_of_two(n, 256), self.data.score_nonlinearity
+        stored, rho = power_of_two(n, SHORTEST), self.data.score_nonlinearity
         return Shape(
             d=d,
             p=self._network.stored_width(p, fine=self.trainer.runs_long),
-            block=_SMALL_BLOCK if exact else block_rows(rows, p),
+            block=min(_SMALL_BLOCK, stored) if exact else block_rows(rows, p),
             stored_rows=stored if stored * d * 4 <= _STORED_SAMPLES_BYTES else 0,
-            dual_rows=bucket(rows) if dual else 0,
+            dual_rows=bucket(rows, least=SHORTEST) if dual else 0,
             exact_noise=exact,
             score_nodes=0 if rho is None else nodes_for(rho, self.t),
         )

@@ -125,7 +125,7 @@ class TrialProgram:
 
     def streamed_error(self, rows: Rows, count: Array, b: Float[Array, "d p"]) -> Float[Array, ""]:
         """(1/d) <||z + B f||^2> over `count` rows."""
-        return evaluation.streamed_error(rows, b, count, self.shape.block, self.shares, self.columns)
+        return evaluation.streamed_error(rows, b, count, self.shape.fresh_block, self.shares, self.columns)
 
     @property
     def runs_long(self) -> bool:

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 
 from simdiff.data.base import DiagonalSampler, GaussianSampler, Sampler
 from simdiff.engine.column_shares import ALL_COLUMNS, ColumnShares
-from simdiff.engine.padding import bucket
+from simdiff.engine.padding import SHORTEST, bucket
 from simdiff.engine.row_shares import ALL_ROWS, RowShares
 from simdiff.functions.activations import Activation
 from simdiff.functions.hermite import series_length
@@ -51,7 +51,7 @@ class RandomFeatureMap(FeatureMap):
 
     def stored_width(self, p: int, fine: bool) -> int:
         """Bucketed: one compilation serves many p."""
-        return bucket(p, fine)
+        return bucket(p, fine, SHORTEST)
 
     def average_terms(self, d: int) -> int:
         """Terms of the Mehler series."""

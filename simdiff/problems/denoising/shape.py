@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from simdiff.engine.padding import block_rows
+
 
 @dataclasses.dataclass(frozen=True)
 class Shape:
@@ -21,6 +23,11 @@ class Shape:
     dual_rows: int
     exact_noise: bool
     score_nodes: int = 0
+
+    @property
+    def fresh_block(self) -> int:
+        """Rows a block where errors are averaged over some 4 d fresh ones."""
+        return min(self.block, block_rows(4 * self.d, self.p)) if self.d < 256 else self.block
 
     @property
     def score_points(self) -> int:
