@@ -111,6 +111,7 @@ def test_not_reachable_says_what_is_least_and_what_more_samples_do():
     assert "more samples reach it: at psi_n = 1e+09 it is 0.001" in later.reason
 
 
+@pytest.mark.heavy
 def test_a_theory_that_is_nan_is_never_silent():
     below = sample_complexity(PROBLEM, threshold=0.1, theory=broken(3.0))
     assert below.psi_n == pytest.approx(1 / 0.099, rel=1e-5)
@@ -145,6 +146,7 @@ def test_the_best_ridge_says_when_it_is_at_an_end():
 # --- the built-in theory
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("problem", "metric", "threshold"),
     [

@@ -39,6 +39,7 @@ def test_an_ensembles_mean_and_quantiles():
     np.testing.assert_allclose(both.stderr, [1 / np.sqrt(3), 0.0])
 
 
+@pytest.mark.heavy
 def test_a_models_samples_do_not_depend_on_how_many_there_are(monkeypatch):
     monkeypatch.setattr(densities, "TOGETHER", 3)
     few, many = (np.concatenate([*trained_pieces(LINE, 50, count)]) for count in (3, 6))

@@ -64,6 +64,7 @@ def test_the_density_of_students_law_is_that_of_scipy(d):
     assert np.abs(mixture.log_density(jnp.asarray(x)) - wrong.logpdf(x)).max() > 1e-3
 
 
+@pytest.mark.heavy
 def test_trials_measure_a_score_that_closes_on_the_test_error():
     """test = h score + floor, with the floor given the radius."""
     trainer = simdiff.trainers.Ridge(0.1)

@@ -16,6 +16,8 @@ import pytest
 import simdiff
 from simdiff.cli import main as cli
 
+pytestmark = pytest.mark.heavy
+
 DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLE = DOCS / "examples" / "ridge_regression.py"
 SIZES, PRECISION = (50, 100, 200), 0.02
@@ -110,7 +112,6 @@ def test_the_command_leaves_verdicts_and_figures(folder):
     assert "agree in all of 4 comparisons" in (folder / "runs" / "ridge" / "report.md").read_text()
 
 
-@pytest.mark.heavy
 def test_stored_trials_serve_another_theory_which_is_rejected(folder, example, monkeypatch):
     monkeypatch.chdir(folder)
     (folder / "forgetful.py").write_text(FORGETFUL)

@@ -40,6 +40,8 @@ from simdiff.errors import InputError
 from simdiff.problem import SHARED_AXIS
 from simdiff.problems.denoising.split_solve import solve_split
 
+pytestmark = pytest.mark.heavy
+
 HERE = pathlib.Path(__file__).resolve()
 FEATURES = simdiff.models.RandomFeatures(5.0)
 CASES = {
@@ -195,7 +197,6 @@ def on_one_device(monkeypatch, problem):
 @pytest.mark.parametrize(
     ("name", "bound"), [(name, 1e-6 if name == "hidden manifold" else 1e-9) for name in LONG]
 )
-@pytest.mark.heavy
 def test_further_split_trials_have_the_numbers_of_whole_ones(eight_long, monkeypatch, name, bound):
     same_as_whole(eight_long, monkeypatch, name, bound)
 
@@ -217,12 +218,10 @@ def test_idle_devices_help_to_split(eight):
     assert eight["plan 1"] == [8, True, 1]
 
 
-@pytest.mark.heavy
 def test_eight_trials_run_on_four_pairs(eight_long):
     assert eight_long["plan 8"] == [2, True, 8]
 
 
-@pytest.mark.heavy
 def test_memory_of_a_split_trial(eight_long):
     for problem, (whole, part) in zip(LARGE.values(), eight_long["bytes"], strict=True):
         assert part < 0.4 * whole < 0.4 * problem.memory(128)
@@ -230,7 +229,6 @@ def test_memory_of_a_split_trial(eight_long):
         assert problem.split_memory(128, 1) == problem.memory(128)
 
 
-@pytest.mark.heavy
 def test_memory_of_activations_with_kinks(eight_long):
     for problem, (whole, part) in zip(KINKED, eight_long["kinked"], strict=True):
         assert whole < problem.memory(128)

@@ -205,6 +205,7 @@ def test_a_theory_that_fails_costs_the_complexity_only(threshold, said):
     assert [("no sample complexity (ZeroDivisionError" in str(w.message)) for w in caught] == [True] * said
 
 
+@pytest.mark.heavy
 def test_complexity_reaches_the_folder_and_the_report(coarse, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = [*LEARNER, *ASKED, "level=1,300", "slow=2", "sizes=[20,40]", "precision=0.5", "max_trials=8"]

@@ -13,6 +13,8 @@ from simdiff.sampling.observables import squared_distance
 from simdiff.sampling.proxy import posterior
 from simdiff.theory.ensemble.naive_dynamics import effective_samples, gaussian
 
+pytestmark = pytest.mark.heavy
+
 LINE = PointMasses([-1.0, 0.0, 1.0])
 SQUARE = PointMasses([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
 GRID = np.linspace(-6.0, 6.0, 801)

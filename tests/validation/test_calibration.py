@@ -79,6 +79,7 @@ def one_shot(q: float, corrections: tuple[float, ...] | None, repeats: int = 150
     return float(np.mean(np.array(p) < 0.05))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("q", [0.0, 0.01])
 def test_curvature_does_not_spoil_the_default_order(q):
     assert one_shot(q, None) <= most(0.05, 1500)

@@ -264,6 +264,7 @@ def both_wrong(problem):
 
 
 @pytest.mark.heavy
+@pytest.mark.heavy
 def test_a_correct_theory_is_rejected_no_more_often_than_alpha(verdicts):
     rejected = sum(verdict.agree is False for verdict in verdicts["right"])
     assert rejected <= stats.binom.ppf(0.999, SEEDS, 0.05)
@@ -277,6 +278,7 @@ def test_p_values_of_a_correct_theory_are_uniform(verdicts):
         assert stats.kstest(values, "uniform").pvalue > 1e-3 / 2
 
 
+@pytest.mark.heavy
 @pytest.mark.heavy
 def test_a_theory_one_per_cent_off_is_rejected(verdicts):
     rejected = sum(verdict.agree is False for verdict in verdicts["wrong"])

@@ -14,6 +14,8 @@ from simdiff.functions import activation
 from simdiff.problems.denoising.gamp import posterior
 from simdiff.problems.denoising.output_channel import moments, nodes_for
 
+pytestmark = pytest.mark.heavy
+
 
 def level(t):
     return math.exp(-t), -math.expm1(-2 * t)

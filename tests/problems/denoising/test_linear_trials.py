@@ -190,6 +190,7 @@ def denoised(y, *_):
     return Posterior(0.4 * y, jnp.full_like(y, 0.1), converged, jnp.zeros(len(y), jnp.int32))
 
 
+@pytest.mark.heavy
 def test_on_a_hidden_manifold_the_bias_is_in_the_score_too(monkeypatch):
     monkeypatch.setattr(manifold_evaluator, "posterior", denoised)
     data = simdiff.data.HiddenManifold(0.5, "relu")

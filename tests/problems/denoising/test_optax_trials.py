@@ -93,6 +93,7 @@ def test_fresh_noise_is_m_infinity():
         problem(simdiff.trainers.Optax("sgd", 0.1, 10, batch=4), m=math.inf)
 
 
+@pytest.mark.heavy
 def test_a_step_too_long_for_features_with_a_mean_is_refused():
     """ReLU's mean gives U an eigenvalue near p E[rho]^2; half as long a step converges, and so does tanh."""
     trainer = simdiff.trainers.Optax("sgd", 0.5, steps=200, records=1)

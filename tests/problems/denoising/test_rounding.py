@@ -37,6 +37,7 @@ def test_residuals_of_exact_training_are_squared():
     assert roundings(problem(psi_n=0.1, trainer=steps))["train"] == 8 * FLOAT32
 
 
+@pytest.mark.heavy
 def test_a_comparison_below_rounding_says_so():
     """At t = 9 x_t is noise: 40 samples per dimension leave 3e-7 of it, but the objective has the ridge."""
     trainer = simdiff.trainers.Ridge(5e-4)

@@ -11,6 +11,8 @@ from simdiff.engine import trial_keys
 from simdiff.theory.denoising.inputs import inputs_of
 from simdiff.theory.denoising.spectral_density import spectrum_of
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.mark.parametrize(("psi_p", "m"), [(1.5, 2), (6.0, 1)])
 def test_eigenvalues_are_those_of_the_matrix_written_down(psi_p, m):
@@ -25,7 +27,6 @@ def test_eigenvalues_are_those_of_the_matrix_written_down(psi_p, m):
         assert found[trial] == pytest.approx(exact, abs=1e-10 * exact.max())
 
 
-@pytest.mark.heavy
 def test_their_distribution_is_the_limiting_law():
     d, case = 100, problem(psi_n=2.0, psi_p=3.0, m=1, t=0.1)
     values = np.sort(simdiff.feature_eigenvalues(case, d)[0])
@@ -45,7 +46,6 @@ def test_only_this_problem_has_a_spectrum():
         simdiff.feature_spectrum("spectrum")
 
 
-@pytest.mark.heavy
 def test_gaps_between_the_atoms_of_a_quadrature_do_not_show(monkeypatch):
     """Data on a manifold have a continuous spectrum; elsewhere theory integrates over it with few atoms."""
     monkeypatch.setattr("simdiff.data.linear_manifold.RESOLVED", 63)  # enough here, and quick

@@ -59,6 +59,7 @@ class Shifted(Mean):
         return found | {"value": found["value"] + self.by + own}
 
 
+@pytest.mark.heavy
 def test_a_difference_far_below_the_noise_of_either_is_seen_and_none_is_not():
     """It is 0.3 standard deviations of one trial; without pairing the error would be five times as large."""
     table = simdiff.difference(Mean(), Shifted(by=0.015), theory=lambda p: {"value": 0.015}, **ASKED)

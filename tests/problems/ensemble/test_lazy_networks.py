@@ -18,6 +18,8 @@ from simdiff.sampling import VariancePreserving, flow_steps
 from simdiff.trainers import GradientFlow, Optax, Ridge
 from simdiff.trainers.weighted_training import WeightedTraining, training_numbers
 
+pytestmark = pytest.mark.heavy
+
 SCHEDULE = VariancePreserving(t_min=1e-2)
 SGD = Optax("sgd", learning_rate=0.25, steps=24)
 LAZY = simdiff.EnsembleSampling(
@@ -82,7 +84,6 @@ def test_kernel_training_is_what_numpy_gives(base, name):
 
 
 @pytest.mark.parametrize("name", TRAINERS)
-@pytest.mark.heavy
 def test_features_follow_the_same_three_paths(name):
     for counts, size in (((3, 3), 20), ((5, 5), 10)):  # primal, dual
         problem = dataclasses.replace(LAZY, model=GaussianFeatures(*counts), trainer=TRAINERS[name])
@@ -136,7 +137,6 @@ def products(scores):
     return off[:, :, None] * off[:, None, :]
 
 
-@pytest.mark.heavy
 def test_networks_approach_the_kernel_as_they_get_wider():
     """Each one like width^-1/2; means and covariances of ensembles closer than chance tells at width 512."""
     lazy = ensemble(LAZY.model)
@@ -152,7 +152,6 @@ def test_networks_approach_the_kernel_as_they_get_wider():
     assert paths[1] < 0.5 * np.sqrt(np.mean((wide - other) ** 2))
 
 
-@pytest.mark.heavy
 def test_a_trial_trains_judges_and_samples_one_model():
     """Samples in float32, the default, are those of float64, and those of Euler's method step by step."""
     kernel, inputs = LAZY.kernel(SIZE, "float64")
@@ -199,7 +198,6 @@ def test_bad_input_is_one_clear_message(case):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.heavy
 def test_the_engine_runs_both_and_configurations_name_them():
     from simdiff.parts.build import build_problem
 

@@ -111,6 +111,7 @@ def test_the_comparison_would_see_a_small_difference():
         assert all(abs(other[name] / found[name] - 1) > 1e-5 for name in other)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("d", [16, 64])
 def test_divergences_have_the_exact_wishart_means(d):
     pulls, wrong = [], []

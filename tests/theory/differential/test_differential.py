@@ -146,6 +146,7 @@ FLOWS = (1, 4, 8, 10, 15, 17, 22, 36, 38, 44, 47, 53)
 """Problems with few nodes: the others take seconds each."""
 
 
+@pytest.mark.heavy
 def test_long_flow_ends_at_the_ridge_minimiser(problems, found):
     values, early = found[0], 0
     for k in FLOWS:

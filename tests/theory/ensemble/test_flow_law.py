@@ -21,6 +21,8 @@ from simdiff.theory.ensemble.training_law import training_law
 from simdiff.theory.numerics.divided_differences import first_differences, second_differences
 from simdiff.trainers import GradientFlow, Optax, Ridge
 
+pytestmark = pytest.mark.heavy
+
 LAZY = simdiff.EnsembleSampling(
     PointMasses([-1.0, 0.0, 1.0]),
     LazyNetwork("erf", target="score"),
@@ -133,7 +135,6 @@ def test_losses_are_those_of_ensembles(problem):
     assert rows["test"].mean() - end.test > 3.0 * error
 
 
-@pytest.mark.heavy
 def test_the_truncated_basis_has_the_full_kernels_law():
     """Twice the landmarks, ten times the range of eigenvalues: V moves by less than 0.5% of its maximum."""
     coarse = first_order(LAZY)
@@ -166,7 +167,6 @@ def test_a_long_flow_with_a_ridge_has_the_law_of_the_minimum():
     assert np.abs(law.covariance - wrong).max() > 1e-3 * wrong.max()
 
 
-@pytest.mark.heavy
 def test_predictions_run_through_the_registry(monkeypatch):
     """For the kernel and for networks alike; what has no theory says what has."""
     monkeypatch.setattr(effective_dynamics, "MODELS", 256)
@@ -181,7 +181,6 @@ def test_predictions_run_through_the_registry(monkeypatch):
     assert in_features(wide).model.network == LAZY.model
 
 
-@pytest.mark.heavy
 def test_an_expansion_that_gives_a_negative_train_error_gives_nan_with_a_reason():
     problem = simdiff.EnsembleSampling(
         PointMasses([-1.0, 0.0, 1.0]),

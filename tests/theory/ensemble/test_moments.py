@@ -25,6 +25,7 @@ def few(problem: EnsembleSampling) -> TrainingLaw:
     )
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("problem", [LINE, PLANE], ids=["1-D", "2-D"])
 def test_products_and_plain_features_have_the_same_moments(problem):
     nodes = few(problem)

@@ -17,6 +17,8 @@ from simdiff.theory.ensemble.effective_dynamics import v_kernel
 from simdiff.theory.ensemble.training_law import training_law
 from simdiff.trainers import Ridge
 
+pytestmark = pytest.mark.heavy
+
 SCHEDULE = VariancePreserving(t_min=1e-2)
 LINE = simdiff.EnsembleSampling(PointMasses([-1.0, 0.0, 1.0]), GaussianFeatures(5, 4), SCHEDULE)
 PLANE = simdiff.EnsembleSampling(
@@ -67,7 +69,6 @@ def test_nodes_average_over_the_training_law(problem):
 
 
 @pytest.mark.parametrize("problem", [LINE, PLANE], ids=["1-D", "2-D"])
-@pytest.mark.heavy
 def test_the_sandwich_holds_at_a_hundred_draws_a_feature(problem):
     size = 100 * problem.features
     law = weight_law.first_order(problem, nodes(problem), size)
@@ -114,7 +115,6 @@ def test_losses_are_those_of_trained_models():
     assert rows["test"].mean() - end.test > 3 * error
 
 
-@pytest.mark.heavy
 def test_averages_over_samples_are_those_of_trained_models():
     """The effective dynamics at P = 100 F; at 3 F more samples lie in gaps."""
     problem = dataclasses.replace(LINE, samples=256, fresh=16)

@@ -81,6 +81,7 @@ def normal(tmp_path_factory):
     return Images(str(path))
 
 
+@pytest.mark.heavy
 def test_on_gaussian_points_it_meets_gaussian_theory_at_that_size(normal):
     problem = simdiff.LinearSampling(normal, Ridge(0.1), psi_n=2.0, samples=0)
     own = simdiff.predict(problem)

@@ -40,6 +40,7 @@ PROBLEMS = {
 }
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_simulated_means_at_one_size_are_those_of_theory_with_the_bias(name):
     """With the theory without bias, which differs by terms of order 1/d, rejected by the same trials."""
@@ -58,6 +59,7 @@ def test_simulated_means_at_one_size_are_those_of_theory_with_the_bias(name):
     assert np.abs(off).max() > 8.0
 
 
+@pytest.mark.heavy
 def test_data_of_one_size_with_a_bias_agree_where_they_were_rejected():
     problem = LinearSampling(data=Digits(components=20, twin=True), psi_n=8, bias=True)
     found, exact = simdiff.predict(problem), simdiff.predict(problem, "wishart_kl")

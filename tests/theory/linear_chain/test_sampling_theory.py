@@ -115,6 +115,7 @@ def pulls(rows, problem, predicted):
     return np.array(found)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", SIMULATED)
 def test_simulation_at_one_size_agrees(simulated, name):
     problem = SIMULATED[name]
