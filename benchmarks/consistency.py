@@ -125,7 +125,7 @@ def figure(table: pd.DataFrame) -> None:
         right.plot(theory.eigenvalues, theory.spread, colour, label=label)
         some = np.unique(np.geomspace(1, d, 14).astype(int)) - 1
         right.errorbar(theory.eigenvalues[some], mean[some], 2 * error[some], fmt="o", ms=4, color=colour)
-    right.plot((0.02, 60), (0.04, 120), "0.6", lw=1, ls=":", label="unrelated samples")
+    right.plot((0.005, 60), (0.01, 120), "0.6", lw=1, ls=":", label="unrelated samples")
     right.set(
         xscale="log", yscale="log", xlabel="eigenvalue of the covariance", ylabel="spread along its mode"
     )

@@ -1,7 +1,7 @@
 """Random features trained on images, at given weights: trials against the leave-one-out theory.
 
     python benchmarks/features_on_points.py           # digits (40 components) and 8 x 8 patches
-    python benchmarks/features_on_points.py digits    # one data set: its rows anew
+    python benchmarks/features_on_points.py digits    # one data set, what is not stored yet
 
 tanh features at p/d = 1 and 3, m = 1 and 4 noise draws, N/d = 1 and 4, ridge 0.01, t = 0.1. Weights are
 drawn once; trials, by NumPy alone, differ in training set and noise. Deviations are those of the simulated
@@ -87,12 +87,14 @@ def compared(name: str, width: float, m: int, psi_n: float) -> list[dict[str, An
 
 
 def main(words: list[str]) -> None:
-    """Compare and store, point by point."""
+    """Compare and store, point by point; points that are stored are kept."""
     path, names = RESULTS / "features_on_points.csv", words or list(LAWS)
-    table = pd.read_csv(path) if path.exists() else pd.DataFrame({"data": []})
-    table = table[~table["data"].isin(names)]
+    keys = ["data", "p/d", "m", "psi_n"]
+    table = pd.read_csv(path) if path.exists() else pd.DataFrame({key: [] for key in keys})
     about = {"seed": SEED, "trials": TRIALS, "within": WITHIN, "ridge": RIDGE, "t": LEVEL}
     for case in itertools.product(names, WIDTHS, DRAWS, RATIOS):
+        if (table[keys] == list(case)).all(axis=1).any():
+            continue
         rows = pd.DataFrame(compared(*case))
         print(rows.drop(columns=["d", "theory_noise"]).to_string(index=False, header=False), flush=True)
         table = pd.concat([table, rows], ignore_index=True)

@@ -9,10 +9,10 @@ is `spike` in a bulk at 1. Above the transition, and far enough below it, trials
 1/d and 1/d^2 to the limit of theory, without ridge and with one, which must not matter to directions. `wrong`
 is the same test of the theory of 10% more samples; levels are shared among the rows (Bonferroni).
 
-At the transition recovery falls as d^(-1/3), so d^(1/3) times it is the same at every size there: curves of
-neighbouring sizes cross, and crossings drift towards the transition as d^(-2/3): the transition's width is
-d^(-1/3), and the next order is d^(-1/3) smaller. `located` is the limit of the crossings, with its error,
-against 1 + sqrt(d/N). Stored in results/spike_recovery.csv and results/spike_transition.csv, with a figure.
+At the transition recovery falls as d^(-1/3), and its width is d^(-1/3), too: d^(1/3) recovery is one function
+of (spike - transition) d^b at all sizes, and curves of different sizes cross at the transition. Both the
+transition and b are fitted (f a cubic, from a start at 1.8 and 1/2) and compared with 1 + sqrt(d/N) and 1/3.
+Stored in results/spike_recovery.csv, spike_curves.csv and spike_transition.csv, with a figure.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from simdiff.data import Spiked
 from simdiff.theory.linear_chain.planted import recovery, transition
 from simdiff.trainers import Ridge
 from simdiff.validation import Rule, hypotheses, judge_table
-from simdiff.validation.crossings import crossing_limit, crossings
 from simdiff.validation.curves import known_curve
+from simdiff.validation.scaling import collapse_curves
 
 SIZES, TRIALS, SEED = (48, 80, 128, 208), (4000, 2000, 700, 200), 0
 CASES = ((1.0, 0.0), (1.0, 0.1))
@@ -39,6 +39,9 @@ CASES = ((1.0, 0.0), (1.0, 0.1))
 
 NEAR = np.array([0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15])
 """Spikes at which curves are taken, over that of the transition."""
+
+START, DEGREE = (1.8, 0.5), 3
+"""Where the fit of the transition and of the exponent begins, and the degree of f."""
 
 FAR = (1.5, 2.0, 3.0)
 """The same where limits are extrapolated."""
@@ -98,16 +101,19 @@ def curves(psi_n: float, about: dict[str, Any]) -> pd.DataFrame:
 
 
 def located(table: pd.DataFrame, psi_n: float) -> dict[str, Any]:
-    """Where curves of d^(1/3) recovery cross in the end."""
+    """Where curves of d^(1/3) recovery are one function of (spike - transition) d^b."""
     critical = transition(Spiked(9.0).planted(), psi_n)
-    found = crossings(
-        [known_curve(d, part["spike"], part["scaled"], part["stderr"]) for d, part in table.groupby("d")],
-        (float(table["spike"].min()), float(table["spike"].max())),
-    )
-    limit, drift = crossing_limit(found, 2.0 / 3.0)
-    row = {"psi_n": psi_n, "theory": critical, "located": limit.value, "stderr": limit.stderr}
-    row |= {"pull": (limit.value - critical) / limit.stderr, "p_fit": limit.p_fit, "drift": drift}
-    return row | {f"crossing {each.small:g} {each.large:g}": each.t for each in found}
+    curves = [known_curve(d, part["spike"], part["scaled"], part["stderr"]) for d, part in table.groupby("d")]
+    found = collapse_curves(curves, START[0], START[1], degree=DEGREE)
+    place, power = found.critical, found.exponent
+    row = {"psi_n": psi_n, "theory": critical, "located": place.value, "stderr": place.stderr}
+    row |= {"pull": (place.value - critical) / place.stderr, "exponent": power.value}
+    return row | {
+        "exponent_stderr": power.stderr,
+        "chi2": found.chi2,
+        "dof": found.chi2_dof,
+        "p_fit": found.p_fit,
+    }
 
 
 def figure() -> None:

@@ -27,6 +27,9 @@ TOLERANCE = 1e-10
 
 ROUNDS = 200
 
+NEAR = 0.01
+"""Points z this close to the negative axis, as an angle, are solved from the solution on it."""
+
 Forms = Inexact[np.ndarray, " m"]
 
 
@@ -41,24 +44,44 @@ class Equivalent(NamedTuple):
 
 def solve(points: Population, count: int, z: complex, start: Forms | None = None) -> Equivalent:
     """The equivalent for `count` samples at z, off the positive real axis; never raises: see `converged`."""
-    x = points.points
-    begin = points.lengths / (-z * count) if start is None else start
+    if start is not None:
+        found = _solved(points, count, z, start)
+        if found.converged:
+            return found
+    return _solved(points, count, z, _beginning(points, count, z))
+
+
+def _beginning(points: Population, count: int, z: complex) -> Forms:
+    """Forms without other samples; close to the negative axis, those on it, where arithmetic is real."""
+    if z.real < 0.0 and 0.0 < abs(z.imag) < NEAR * abs(z):
+        return solve(points, count, complex(z.real)).forms
+    return points.lengths / (-z * count)
+
+
+def _solved(points: Population, count: int, z: complex, begin: Forms) -> Equivalent:
+    x, on_axis = points.points, z.imag == 0.0
+    at = z.real if on_axis else z
     with np.errstate(all="ignore"):  # what strays becomes nan, and is not converged
 
         def step(forms: Forms) -> Forms:
-            return quadratic(x, _resolvent(x, z, forms)) / count
+            return quadratic(x, _resolvent(x, at, forms)) / count
 
-        forms, found = accelerated(step, begin.astype(complex), TOLERANCE, ROUNDS)
-        if not found and start is not None:
-            return solve(points, count, z)
-        return Equivalent(z, _resolvent(x, z, forms), forms, found and _physical(z, forms))
+        start = begin.real if on_axis else begin.astype(complex)
+        forms, found = accelerated(step, start, TOLERANCE, ROUNDS)
+        resolvent, forms = _resolvent(x, at, forms).astype(complex), forms.astype(complex)
+        return Equivalent(z, resolvent, forms, found and _physical(z, forms))
 
 
 def weighted_square(x: Float[np.ndarray, "m d"], weights: Forms) -> Inexact[np.ndarray, "d d"]:
     """E_x weights x x^T; real products only, for x is real."""
     if np.iscomplexobj(weights):
         return weighted_square(x, weights.real) + 1j * weighted_square(x, weights.imag)
-    return (x.T * (weights / len(x))) @ x
+    if weights.max() < 0.0:
+        return -weighted_square(x, -weights)
+    if weights.min() < 0.0:
+        return (x.T * (weights / len(x))) @ x
+    root = x * np.sqrt(weights / len(x))[:, None]
+    return root.T @ root  # half the work: NumPy sees that it is symmetric
 
 
 def quadratic(x: Float[np.ndarray, "m d"], matrix: Inexact[np.ndarray, "d d"]) -> Forms:
@@ -68,7 +91,7 @@ def quadratic(x: Float[np.ndarray, "m d"], matrix: Inexact[np.ndarray, "d d"]) -
     return np.einsum("ij,ij->i", x @ matrix, x)
 
 
-def _resolvent(x: Float[np.ndarray, "m d"], z: complex, forms: Forms) -> Complex[np.ndarray, "d d"]:
+def _resolvent(x: Float[np.ndarray, "m d"], z: complex, forms: Forms) -> Inexact[np.ndarray, "d d"]:
     matrix = weighted_square(x, 1.0 / (1.0 + forms))
     if not np.isfinite(matrix).all():
         return np.full_like(matrix, np.nan)

@@ -61,14 +61,17 @@ class Pairs(NamedTuple):
 def correction(points: Population, count: int, at: Equivalent) -> Complex[np.ndarray, "d d"]:
     """E (Sigma_hat - z)^{-1} - G to relative order 1/N, for `count` = N samples."""
     places = (np.arange(SETS) + 0.5) / SETS if len(points.points) > PAIRS else [0.5]
-    return np.mean([_correction(points, count, at, place) for place in places], axis=0)
+    mean = at.resolvent @ weighted_square(points.points, 1.0 / (1.0 + at.forms)) @ at.resolvent
+    return np.mean([_correction(points, count, at, mean, place) for place in places], axis=0)
 
 
-def _correction(points: Population, count: int, at: Equivalent, place: float) -> Complex[np.ndarray, "d d"]:
-    """The same from one set of pairs."""
+def _correction(
+    points: Population, count: int, at: Equivalent, mean: Complex[np.ndarray, "d d"], place: float
+) -> Complex[np.ndarray, "d d"]:
+    """The same from one set of pairs; `mean` is G M G."""
     x, g, w = points.points, at.resolvent, 1.0 / (1.0 + at.forms)
     pairs = _pairs(points, count, at, place)
-    single = _spread(pairs, g @ weighted_square(x, w) @ g)
+    single = _spread(pairs, mean)
     source = _fluctuations(pairs, count) - (at.z / (2.0 * count)) * (g @ single + single @ g)
     once = g @ weighted_square(x, w**2 * quadratic(x, source) / count) @ g
     return source + _spread(pairs, once) - single / count
