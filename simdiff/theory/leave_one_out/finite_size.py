@@ -22,6 +22,7 @@ step in between over `BETWEEN`: the kernel's square is smooth, so that to write 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -61,20 +62,20 @@ class Pairs(NamedTuple):
 def correction(points: Population, count: int, at: Equivalent) -> Complex[np.ndarray, "d d"]:
     """E (Sigma_hat - z)^{-1} - G to relative order 1/N, for `count` = N samples."""
     places = (np.arange(SETS) + 0.5) / SETS if len(points.points) > PAIRS else [0.5]
-    mean = at.resolvent @ weighted_square(points.points, 1.0 / (1.0 + at.forms)) @ at.resolvent
-    return np.mean([_correction(points, count, at, mean, place) for place in places], axis=0)
+    return _correction(points, count, at, [_pairs(points, count, at, place) for place in places])
 
 
 def _correction(
-    points: Population, count: int, at: Equivalent, mean: Complex[np.ndarray, "d d"], place: float
+    points: Population, count: int, at: Equivalent, sets: Sequence[Pairs]
 ) -> Complex[np.ndarray, "d d"]:
-    """The same from one set of pairs; `mean` is G M G."""
+    """The same by averages over some sets of pairs."""
     x, g, w = points.points, at.resolvent, 1.0 / (1.0 + at.forms)
-    pairs = _pairs(points, count, at, place)
-    single = _spread(pairs, mean)
-    source = _fluctuations(pairs, count) - (at.z / (2.0 * count)) * (g @ single + single @ g)
+    mean = g @ weighted_square(x, w) @ g
+    single = np.mean([_spread(pairs, mean) for pairs in sets], axis=0)
+    source = np.mean([_fluctuations(pairs, count) for pairs in sets], axis=0)
+    source = source - (at.z / (2.0 * count)) * (g @ single + single @ g)
     once = g @ weighted_square(x, w**2 * quadratic(x, source) / count) @ g
-    return source + _spread(pairs, once) - single / count
+    return source + np.mean([_spread(pairs, once) for pairs in sets], axis=0) - single / count
 
 
 def _pairs(points: Population, count: int, at: Equivalent, place: float) -> Pairs:
