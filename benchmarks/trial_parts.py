@@ -17,7 +17,8 @@ errors      covariance of pre-activations, Mehler's series, quadratic form; B f 
 
 `share` is the flops that the problem counts (`cost`, symmetric products once) in the time of the whole, over
 the rate of a general float32 product of side 2000 measured before and after the row. Medians. Stored in
-results/speed_parts.csv.
+results/speed_parts.csv, where rows of other sizes stay. `load` is
+the machine's load when it began: on one with other work only ratios within a row mean something.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from common import engine_seconds, facts, peak, seconds, store
+from common import RESULTS, engine_seconds, facts, peak, seconds, store
 from speed import point
 
 from simdiff.engine import trials_per_call
@@ -182,45 +183,68 @@ def row(d: int, psi_p: float, m: float) -> dict[str, Any]:
     return {"d": d, "psi_p": psi_p, "m": m} | found | more | {"share": share, "peak_gflops": top / 1e9}
 
 
-_OLD = "import sys; sys.path[:0] = {paths}; from common import engine_seconds; from speed import point"
-_OLD += "; from simdiff.store import commit; print(commit())"
-_OLD += "\nfor d, psi_p, m in {points}: print(1e3 * engine_seconds(point(psi_p, m), d, 5), flush=True)"
+_OLD = """
+import sys
+sys.path[:0] = {paths}
+from math import inf
+from common import engine_seconds
+from speed import point
+from simdiff.store import commit
+print(commit(), flush=True)
+for line in sys.stdin:
+    d, psi_p, m = eval(line)
+    print(1e3 * engine_seconds(point(psi_p, m), d, 5), flush=True)
+"""
 
 
-def before(folder: Path, points: list[tuple[int, float, float]]) -> tuple[str, list[float]]:
-    """(commit, milliseconds of the whole at each point) with the code of another checkout."""
-    code = "from math import inf\n" + _OLD.format(
-        paths=[str(folder), str(folder / "benchmarks")], points=points
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env=os.environ, check=True, capture_output=True, text=True
-    )
-    said = done.stdout.split()
-    return said[0], [float(word) for word in said[1:]]
+class Earlier:
+    """Another checkout's code in a process of its own, which is asked for a point next to ours."""
+
+    def __init__(self, folder: Path) -> None:
+        code = _OLD.format(paths=[str(folder), str(folder / "benchmarks")])
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", code], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.commit = self._said()
+
+    def whole(self, d: int, psi_p: float, m: float) -> float:
+        """Milliseconds of a trial."""
+        assert self._process.stdin is not None
+        print((d, psi_p, m), file=self._process.stdin, flush=True)
+        return float(self._said())
+
+    def _said(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
 
 
 def main() -> None:
-    """Measure and store."""
+    """Measure and store, row by row."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--before", type=Path)
     chosen = parser.parse_args()
-    points = [(d, psi_p, m) for d in chosen.sizes for psi_p in WIDTHS for m in DRAWS]
-    more: dict[str, Any] = {}
-    earlier: list[float] = []
-    if chosen.before:
-        more["before"], earlier = before(chosen.before.resolve(), points)
+    words = f" --sizes {' '.join(map(str, chosen.sizes))}" + (" --before FOLDER" if chosen.before else "")
+    about = facts(f"python benchmarks/trial_parts.py{words}", psi_n=2, ridge=1e-3, load=os.getloadavg()[0])
+    earlier = Earlier(chosen.before.resolve()) if chosen.before else None
     rows = []
-    for number, at in enumerate(points):
+    for at in [(d, psi_p, m) for d in chosen.sizes for psi_p in WIDTHS for m in DRAWS]:
         rows.append(row(*at))
         if earlier:
-            old = earlier[number]
-            rows[-1] |= {"whole_before": old, "before_over_parts": old / rows[-1]["parts"]}
+            about["before"], old = earlier.commit, earlier.whole(*at)
+            rows[-1] |= {"whole_before": old, "before_over_whole": old / rows[-1]["whole"]}
         print({name: float(f"{value:.3g}") for name, value in rows[-1].items()}, flush=True)
-    words = " --before FOLDER" if chosen.before else ""
-    about = facts(f"python benchmarks/trial_parts.py{words}", psi_n=2, ridge=1e-3, **more)
-    if tuple(chosen.sizes) == SIZES:
-        store("speed_parts", pd.DataFrame(rows), about)
+        store("speed_parts", with_others(pd.DataFrame(rows)), about, quiet=True)
+
+
+def with_others(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the stored rows of other points."""
+    path = RESULTS / "speed_parts.csv"
+    if not path.exists():
+        return table
+    keys = ["d", "psi_p", "m"]
+    both = pd.concat([pd.read_csv(path), table])
+    return both.drop_duplicates(keys, keep="last").sort_values(keys, ignore_index=True)
 
 
 if __name__ == "__main__":

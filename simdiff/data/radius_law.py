@@ -13,7 +13,6 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.special
 from jaxtyping import Array, Float
 
 from simdiff.engine.random_numbers import uniform_rows
@@ -65,9 +64,11 @@ class Student(RadiusLaw):
         Under the law with density r^2 times that of chi^2_df, the degrees of freedom are df - 2. A mixture of
         both in equal shares is reweighted to the law, so that neither 1 nor r^2 has an error.
         """
+        from scipy.special import expit  # late: it takes longer to load than all data laws
+
         shapes = (0.5 * self.df, 0.5 * self.df - 1.0)
         logits = np.arange(-36.0, 36.0, 0.05)
-        mass = scipy.special.expit(logits) * scipy.special.expit(-logits)
+        mass = expit(logits) * expit(-logits)
         squares = np.concatenate([(self.df - 2.0) / (2.0 * _gamma_quantile(a, logits)) for a in shapes])
         shares = np.tile(0.5 * mass / mass.sum(), 2)
         weights = 2.0 * shares / (1.0 + squares)
@@ -75,19 +76,22 @@ class Student(RadiusLaw):
 
     def density_rule(self, d: int) -> Rule | None:
         """The trapezoidal rule in log r^2; its steps are 0.7 of sqrt(2/d), to which x tells log r^2."""
+        from scipy.special import gammaln
+
         shape = 0.5 * self.df
         ends = np.log((self.df - 2.0) / (2.0 * _gamma_quantile(shape, np.array([25.0, -25.0]))))
         step = min(0.7 * math.sqrt(2.0 / d), 0.1)
         logs = np.arange(ends[0], ends[1] + step, step)
         chi = (self.df - 2.0) * np.exp(-logs)
-        density = np.exp(shape * np.log(0.5 * chi) - 0.5 * chi - scipy.special.gammaln(shape))
+        density = np.exp(shape * np.log(0.5 * chi) - 0.5 * chi - gammaln(shape))
         return np.exp(logs), density / density.sum()
 
 
 def _gamma_quantile(shape: float, logits: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
     """Quantiles of the gamma law of this shape at levels expit(logits), accurate in both tails."""
-    lower = scipy.special.gammaincinv(shape, scipy.special.expit(logits))
-    upper = scipy.special.gammainccinv(shape, scipy.special.expit(-logits))
+    from scipy.special import expit, gammainccinv, gammaincinv
+
+    lower, upper = gammaincinv(shape, expit(logits)), gammainccinv(shape, expit(-logits))
     tiny = np.finfo(np.float64).tiny
     return np.maximum(np.where(logits < 0, lower, upper), tiny)
 

@@ -204,6 +204,11 @@ def one_lapack_thread(session: Session = SESSION) -> contextlib.AbstractContextM
 
 @functools.cache
 def _pools() -> threadpoolctl.ThreadpoolController:
-    """The thread pools loaded so far; looking for them takes milliseconds, so once."""
-    jax.block_until_ready(jax.numpy.linalg.cholesky(jax.numpy.eye(2)))
+    """The thread pools loaded so far; looking for them takes milliseconds, so once.
+
+    JAX factorises with the BLAS and LAPACK of SciPy, which it loads when it first does.
+    """
+    import scipy.linalg.cython_blas
+    import scipy.linalg.cython_lapack  # noqa: F401
+
     return threadpoolctl.ThreadpoolController()

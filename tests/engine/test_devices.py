@@ -260,3 +260,18 @@ def test_other_failures_are_not_taken_for_it(monkeypatch):
 
 if __name__ == "__main__":
     json.dump(on_all_devices(), sys.stdout)
+
+
+POOLS = """
+import threadpoolctl, jax
+from simdiff.engine import devices
+pools = lambda found: sorted(pool["filepath"] for pool in found.select(user_api="blas").info())
+before = pools(devices._pools())
+jax.block_until_ready(jax.numpy.linalg.cholesky(jax.numpy.eye(2)))
+print(before == pools(threadpoolctl.ThreadpoolController()), any("scipy" in path for path in before))
+"""
+
+
+def test_a_factorisation_loads_no_pool_that_is_not_held():
+    done = subprocess.run([sys.executable, "-c", POOLS], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]
