@@ -12,7 +12,7 @@ import pytest
 
 import simdiff
 from simdiff.models.denoising.network_functions import outputs
-from simdiff.problems.denoising.network_effort import point_effort
+from simdiff.models.denoising.point_effort import point_effort
 
 KEY = jax.random.key(3)
 OPTAX = simdiff.trainers.Optax("sgd", 0.1, steps=2, records=1)

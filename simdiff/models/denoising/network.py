@@ -171,6 +171,13 @@ def fresh_points(d: int) -> int:
     return max(4 * d, _FEWEST_POINTS)
 
 
+def scaled_score(predicts: str, output: Any, x_t: Any, a: Any, root: Any) -> Any:
+    """sqrt(h) s from the output at x_t, root = sqrt(h): what is trained to be minus the noise."""
+    if predicts == "score":
+        return root * output
+    return -output if predicts == "noise" else (a * output - x_t) / root
+
+
 FIXED = (
     "the network's architecture is fixed: sizes cannot be extrapolated, and every number is that of one size "
     "(let widths grow with d, as psi_p does, or say extrapolates=True)"

@@ -1,8 +1,7 @@
 """Trials of any network: rows are noisy samples themselves, and the state is the network at the start.
 
 notation:
-    v(x_t) = sqrt(h) s(x_t)         what is to be minus z; from the output: sqrt(h) output for "score",
-                                    -output for "noise", (a output - x_t) / sqrt(h) for "data"
+    v(x_t) = sqrt(h) s(x_t)         what is to be minus z: `scaled_score`
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from jaxtyping import Array, Float, Int
 
 from simdiff.data.base import Sampler
 from simdiff.engine.column_shares import ColumnShares
-from simdiff.models.denoising.network import Network, fresh_points
+from simdiff.models.denoising.network import Network, fresh_points, scaled_score
+from simdiff.models.denoising.network_checks import check_network
 from simdiff.models.denoising.network_functions import NetworkFunctions, Parameters, Tree, outputs
 from simdiff.problem import Kernel
 from simdiff.problems.denoising import network_effort
 from simdiff.problems.denoising.dispatch import feature_map
-from simdiff.problems.denoising.network_checks import check_network
 from simdiff.problems.denoising.network_kernel import NetworkKernel
 from simdiff.problems.denoising.pairs import Pairs
 from simdiff.problems.denoising.shape import Shape
@@ -70,9 +69,7 @@ class NetworkMap(TrialMap):
         """sqrt(h) s of the network with these values of what is trained."""
         a, root = pairs.a.astype(x_t.dtype), jnp.sqrt(pairs.h).astype(x_t.dtype)
         found = outputs(state, trained, x_t, -jnp.log(pairs.a).astype(x_t.dtype)).astype(x_t.dtype)
-        if self.predicts == "score":
-            return root * found
-        return -found if self.predicts == "noise" else (a * found - x_t) / root
+        return scaled_score(self.predicts, found, x_t, a, root)
 
     def fresh_points(self, d: int) -> int:
         """Points that errors on fresh data are measured on."""
