@@ -31,6 +31,7 @@ from .problems.empirical_score.problem import EmpiricalScore
 from .problems.ensemble.problem import EnsembleSampling
 from .problems.generations.problem import Generations
 from .problems.linear_chain.problem import LinearSampling
+from .problems.network_sampling.problem import NetworkSampling
 from .run.paired import difference
 from .run.planning import plan
 from .run.run import Run
@@ -48,6 +49,7 @@ __all__ = [
     "InputError",
     "LinearSampling",
     "Metric",
+    "NetworkSampling",
     "Problem",
     "Run",
     "Verdict",

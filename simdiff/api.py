@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from simdiff.engine.sizes import Sizes
     from simdiff.validation.study import Study
 
+LARGEST_SIZE = 10**9
+"""Far beyond what can be simulated; counts of eigenvalues are still exact integers."""
+
 TheorySpec = str | Callable[[Problem], Mapping[str, Any]] | None
 
 
@@ -33,7 +36,7 @@ def predict(problem: Problem, theory: TheorySpec = None, d: int | None = None) -
         InputError: no such theory, or one that does not cover this problem.
     """
     check_problem(problem)
-    at = problem if d is None else problem.at_size(check_integer("d", d, least=1))
+    at = problem if d is None else problem.at_size(check_integer("d", d, least=1, most=LARGEST_SIZE))
     return evaluate(load(theory, problem), at)
 
 

@@ -28,6 +28,7 @@ ALLOWED = {
     "problems/denoising": set(),
     "problems/generations": set(),
     "problems/linear_chain": set(),
+    "problems/network_sampling": set(),
     "problems/empirical_score": set(),
     "problems/ensemble": set(),
     "problems/difference": set(),

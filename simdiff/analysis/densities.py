@@ -29,6 +29,7 @@ ORDERS = {
     "effective_dynamics": weight_law.corrected,
     "effective_dynamics_first_order": weight_law.first_order,
 }
+MOST_MODELS = 10**7
 TOGETHER = 16
 """Models whose samples are in memory at once."""
 COMPARED = 1000
@@ -98,7 +99,7 @@ def learned_density(
     """
     check_type("problem", problem, EnsembleSampling)
     P = check_integer("P", problem.P if P is None else P, least=1)
-    models = check_integer("models", models, least=2)
+    models = check_integer("models", models, least=2, most=MOST_MODELS)
     problem = dataclasses.replace(problem, samples=check_integer("samples", samples, least=1))
     seed = check_seed(seed)
     name = check_choice("theory", problem.default_theory if theory is None else theory, tuple(ORDERS))

@@ -121,7 +121,8 @@ def test_a_problem_is_built_described_and_declares_each_metric_once(name):
     assert len(declared) == len(set(declared))
     assert all(metric.meaning for metric in problem.metrics)
     assert problem.digest() == build_problem({"problem": name}).digest()
-    assert set(simdiff.predict(problem)) <= set(declared)
+    if problem.default_theory is not None:
+        assert set(simdiff.predict(problem)) <= set(declared)
 
 
 def test_a_name_is_given_once():
