@@ -3,8 +3,8 @@
     python benchmarks/network_sampling.py
 
 Two networks (two hidden layers of 8 d tanh) are trained on disjoint sets of psi_n d points of a power law and
-sample from the same noise by DDPM. Stored: results/network_sampling.csv, means and standard errors over TRIALS
-trials, and results/network_sampling.png.
+sample from the same noise by DDPM. Stored: results/network_sampling.csv, means and standard errors over
+TRIALS trials, and results/network_sampling.png.
 """
 
 from __future__ import annotations
