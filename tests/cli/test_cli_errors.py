@@ -148,7 +148,7 @@ CASES = {
     ),
     "unknown data": (
         "run data=gausian",
-        "data: got 'gausian'; allowed: digits, .*gaussian, .*power_law .*mean 'gaussian'",
+        "data: got 'gausian'; allowed: digits, .*gaussian, .*power_law, .*mean 'gaussian'",
     ),
     "images without a file": ("run data=images", "data.path: got None; allowed: the path of a .npy"),
     "another size of images": ("run data=digits sizes=[50,100]", r"sizes: got \[50, 100\]; allowed: \[64\]"),
