@@ -46,7 +46,7 @@ class Plan:
         (of these trials), bytes (of one trial; nan where the problem does not say), piloted.
     detectable: one row for each point with a pilot and metric: the smallest deviation of a theory that is
         rejected with 80% power, absolute and relative to the theory (or to the estimate without one).
-    compile_seconds: of the programs that a run waits for.
+    compile_seconds: of all programs.
     """
 
     table: pd.DataFrame
@@ -159,7 +159,7 @@ def planned(studies: Sequence[Study], store: TrialStore, pilots: int, pilot_seco
     rows = [row for i, one in known.items() for row in _rows(studies[i], one, timed, i in found)]
     family = len(studies) * len(next(iter(found.values())).items)
     seen = [row for i, one in found.items() for row in detectable(one, studies[i], family)]
-    compiling = _compiling(studies[0], known.values())
+    compiling = _compiling(studies, known.values())
     return Plan(_with_parameters(rows, studies), _with_parameters(seen, studies), compiling, studies[0].rule)
 
 
@@ -178,15 +178,16 @@ def _sketch(study: Study, store: TrialStore, most: float) -> Pilot:
     return pilot(study, store, most, study.sizes[:1])
 
 
-def _compiling(first: Study, pilots: Iterable[Pilot]) -> float:
-    """Seconds for which the run waits for programs: those of its first point.
+def _compiling(studies: Sequence[Study], pilots: Iterable[Pilot]) -> float:
+    """Seconds of all programs, each counted once however many points share it.
 
-    While trials run, the programs of later points are compiled on another core.
+    Those that no pilot compiled take as long as the median of the others. That later ones are compiled while
+    trials run saves little: both use all cores.
     """
     known: dict[Hashable, float] = {}
     for one in pilots:
         known = {**one.compiling, **known}
-    keys = {engine.program_key(first.problem, d, first.dtype) for d in first.sizes}
+    keys = {engine.program_key(s.problem, d, s.dtype) for s in studies for d in s.sizes} - {None}
     usual = float(np.median([*known.values()])) if known else 0.0
     return sum(known.get(key, usual) for key in keys)
 
