@@ -107,73 +107,62 @@ def limit(keep: str | float, ridge: float, psi_n: float, g: int) -> list[dict[st
     return rows
 
 
+KEPT = {"replace": ("C3", "replaced"), 0.25: ("C1", "a quarter real"), "accumulate": ("C0", "accumulated")}
+"""Colour and words of each way to train on in the figure."""
+
+
 def figure(table: pd.DataFrame) -> None:
     """Divergences against the generation at N/d = 4, and against d/N after five generations."""
     from matplotlib.figure import Figure
 
     canvas = Figure(figsize=(9.5, 3.9), layout="constrained")
     left, right = canvas.subplots(1, 2)
-    steps = np.arange(1, 11)
-    kept = {
-        "replace": ("C3", "replaced"),
-        0.25: ("C1", "a quarter real"),
-        "accumulate": ("C0", "accumulated"),
-    }
-    for keep, (colour, label) in kept.items():
-        values = [simdiff.predict(simdiff.Generations(TWO, 4.0, int(g), keep)) for g in steps]
-        for metric, style in zip(KLS, ("-", "--"), strict=True):
-            left.plot(
-                steps,
-                [each[metric] for each in values],
-                colour,
-                ls=style,
-                label=label if style == "-" else None,
-            )
-            part = table[
-                (table["keep"].astype(str) == str(keep)) & (table["psi_n"] == 4.0) & (table["ridge"] == 0.0)
-            ]
-            part = part[
-                (part["metric"] == metric)
-                & part["d"].astype(float).isin([np.inf, 64.0])
-                & (part["data"] != "power law 1")
-            ]
-            face = colour if style == "-" else "white"
-            left.errorbar(
-                part["generations"],
-                part["estimate"],
-                2 * part["stderr"],
-                fmt="o",
-                ms=4,
-                color=colour,
-                mfc=face,
-            )
-    left.set(yscale="log", xlabel="generation", ylabel="divergence per dimension", xticks=steps[1::2])
-    left.set_title(r"$N/d$ = 4; full: KL(sampled $\Vert$ target), dashed: the other", fontsize=10)
-    left.legend(frameon=False, fontsize=9)
-    inverse = np.geomspace(1 / 32, 0.6, 16)
-    for keep, (colour, label) in kept.items():
-        values = [simdiff.predict(simdiff.Generations(TWO, 1 / q, 5, keep)) for q in inverse]
-        for metric, style in zip(KLS, ("-", "--"), strict=True):
-            right.plot(
-                inverse,
-                [each[metric] for each in values],
-                colour,
-                ls=style,
-                label=label if style == "-" else None,
-            )
-    right.plot(inverse, inverse / 4, "0.6", ls=":", label="$d/(4N)$, one generation")
-    right.set(
-        xscale="log",
-        yscale="log",
-        xlabel="dimensions per training sample, $d/N$",
-        ylabel="divergence per dimension",
-    )
-    ticks = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
-    right.set_xticks(ticks, [f"1/{1 / tick:g}" for tick in ticks])
-    right.minorticks_off()
-    right.set_title("after five generations, theory", fontsize=10)
-    right.legend(frameon=False, fontsize=9)
+    against_generations(left, table)
+    against_samples(right)
+    for ax in (left, right):
+        ax.set(yscale="log", ylabel="divergence per dimension")
+        ax.legend(frameon=False, fontsize=9)
     canvas.savefig(RESULTS / "generations.png", dpi=150)
+
+
+def against_generations(ax: Any, table: pd.DataFrame) -> None:
+    """At N/d = 4, with the measured values."""
+    steps = np.arange(1, 11)
+    for keep, (colour, label) in KEPT.items():
+        lines(ax, steps, [simdiff.Generations(TWO, 4.0, int(g), keep) for g in steps], colour, label)
+        for metric, face in zip(KLS, (colour, "white"), strict=True):
+            part = shown(table, keep, metric)
+            x, y, error = part["generations"], part["estimate"], 2 * part["stderr"]
+            ax.errorbar(x, y, error, fmt="o", ms=4, color=colour, mfc=face)
+    ax.set(xlabel="generation", xticks=steps[1::2])
+    ax.set_title(r"$N/d$ = 4; full: KL(sampled $\Vert$ target), dashed: the other", fontsize=10)
+
+
+def against_samples(ax: Any) -> None:
+    """After five generations, theory alone."""
+    inverse = np.geomspace(1 / 32, 0.6, 16)
+    for keep, (colour, label) in KEPT.items():
+        lines(ax, inverse, [simdiff.Generations(TWO, 1 / q, 5, keep) for q in inverse], colour, label)
+    ax.plot(inverse, inverse / 4, "0.6", ls=":", label="$d/(4N)$, one generation")
+    ax.set(xscale="log", xlabel="dimensions per training sample, $d/N$")
+    ticks = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
+    ax.set_xticks(ticks, [f"1/{1 / tick:g}" for tick in ticks])
+    ax.minorticks_off()
+    ax.set_title("after five generations, theory", fontsize=10)
+
+
+def lines(ax: Any, x: Any, problems: list[simdiff.Generations], colour: str, label: str) -> None:
+    """Both divergences in theory; one of them is in the legend."""
+    values = [simdiff.predict(problem) for problem in problems]
+    for metric, style, name in zip(KLS, ("-", "--"), (label, None), strict=True):
+        ax.plot(x, [each[metric] for each in values], colour, ls=style, label=name)
+
+
+def shown(table: pd.DataFrame, keep: Any, metric: str) -> pd.DataFrame:
+    """Limits, or means at d = 64, without ridge at N/d = 4."""
+    rows = (table["keep"].astype(str) == str(keep)) & (table["metric"] == metric)
+    rows &= (table["psi_n"] == 4.0) & (table["ridge"] == 0.0) & (table["data"] != "power law 1")
+    return table[rows & table["d"].astype(float).isin([np.inf, 64.0])]
 
 
 def main(words: Sequence[str]) -> None:

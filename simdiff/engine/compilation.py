@@ -46,11 +46,16 @@ def program(
     with what the program will give, shapes and dtypes, before it is compiled.
     """
     arrays = jax.tree.map(jnp.asarray, inputs)
-    shapes = tuple((leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(arrays))
     platform = next(iter(keys.devices())).platform
-    signature = (kernel, keys.shape, jax.tree.structure(arrays), shapes, side_by_side, keys.sharding)
+    signature = (kernel, keys.shape, *shapes(arrays), side_by_side, keys.sharding)
     make = lambda: _compile(kernel, keys, arrays, side_by_side, platform, check)  # noqa: E731
     return session.program(signature, make)
+
+
+def shapes(inputs: Inputs) -> tuple[Any, tuple]:
+    """(structure, shapes and types): what of a kernel's inputs its program depends on."""
+    leaves, structure = jax.tree.flatten(jax.tree.map(jnp.asarray, inputs))
+    return structure, tuple((leaf.shape, str(leaf.dtype)) for leaf in leaves)
 
 
 def _compile(

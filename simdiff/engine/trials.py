@@ -11,12 +11,12 @@ import math
 import time
 from collections.abc import Collection, Hashable, Iterable, Iterator
 
-import jax
 import pandas as pd
 
 from simdiff.engine import groups
 from simdiff.engine.batch_program import BatchProgram, Replanned
 from simdiff.engine.checkpoints import Keeper, slot
+from simdiff.engine.compilation import shapes
 from simdiff.engine.devices import check_memory, describe, devices_for, one_lapack_thread
 from simdiff.engine.host_trials import run_host_trials
 from simdiff.engine.keys import trial_keys
@@ -102,9 +102,8 @@ def program_key(problem: Problem, d: int, dtype: str = "auto", session: Session 
     if problem.on_host:
         return None
     kernel, inputs = problem.kernel(d, dtype)
-    leaves, structure = jax.tree.flatten(jax.tree.map(jax.numpy.asarray, inputs))
-    shapes = tuple((leaf.shape, str(leaf.dtype)) for leaf in leaves)
-    return kernel, structure, shapes, trials_per_call(problem, d, session), trial_group(problem, d, session)
+    together = trials_per_call(problem, d, session), trial_group(problem, d, session)
+    return kernel, *shapes(inputs), *together
 
 
 def run_trials(

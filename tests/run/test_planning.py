@@ -11,7 +11,7 @@ from toy_problems import Mean, mean_theory
 import simdiff
 from simdiff import engine
 from simdiff.cli import main as cli
-from simdiff.run.pilots import pilot
+from simdiff.run import pilots
 from simdiff.run.planning import duration, planned, size
 from simdiff.run.verbs import make_studies
 from simdiff.validation.study import InMemoryTrials
@@ -93,15 +93,24 @@ def test_of_a_sweep_some_points_have_a_pilot():
         simdiff.plan(Mean(), theory=mean_theory, pilots=0, **ASKED)
 
 
-def test_programs_that_points_share_are_counted_once():
-    one = simdiff.DenoisingScoreMatching(trainer=simdiff.trainers.Ridge(0.1))
-    other = dataclasses.replace(one, trainer=simdiff.trainers.Ridge(0.2))
-    keys = {engine.program_key(one, d) for d in (20, 22)}
-    assert {engine.program_key(other, d) for d in (20, 22)} == keys
-    studies = make_studies([one, other], None, {"sizes": (20, 22), "precision": 0.5, **REST}, {})
-    store = InMemoryTrials()
-    assert {*pilot(studies[0], store, 60.0).compiling} == keys
-    assert {*pilot(studies[1], store, 60.0, [20]).compiling} < {*keys} or len(keys) == 1
+def test_programs_that_points_share_are_counted_once(monkeypatch):
+    """Two ridges share the programs of both sizes, another activation has its own."""
+
+    def second(study, d):
+        return {engine.program_key(study.problem, d, study.dtype): 1.0}
+
+    monkeypatch.setattr(pilots, "_compiled", second)
+    trainers = [simdiff.trainers.Ridge(ridge) for ridge in (0.1, 0.2)]
+    ridges = [simdiff.DenoisingScoreMatching(trainer=trainer, psi_n=2.0) for trainer in trainers]
+    other = dataclasses.replace(ridges[0], model=simdiff.models.RandomFeatures(1.0, "relu"))
+    assert compiling([ridges[0]]) == 2
+    assert compiling(ridges) == 2
+    assert compiling([*ridges, other]) == 4
+
+
+def compiling(problems):
+    studies = make_studies(problems, None, {"sizes": (20, 80), "precision": 0.5, **REST}, {})
+    return planned(studies, InMemoryTrials(), 1, 60.0).compile_seconds
 
 
 def test_the_command_plans_and_writes_nothing(tmp_path, monkeypatch, capsys):
