@@ -26,6 +26,13 @@ from simdiff.sampling.schedules import Steps
 
 Sets = Float[Array, "splits n d"]
 
+_FEWEST_ROWS = 1024
+
+
+def error_rows(n: int) -> int:
+    """Draws that losses are measured on: one for each point, and at least 1,024."""
+    return max(n, _FEWEST_ROWS)
+
 
 class Keys(NamedTuple):
     """What one trial draws."""
@@ -135,9 +142,14 @@ class WholeTimeKernel(Kernel):
     def _errors(
         self, keys: Keys, sets: Sets, fresh: Array, start: Parameters, trained: Tree, plan: Steps
     ) -> dict[str, Array]:
-        """The loss without ridge on all training points and on as many fresh ones, by the same draws."""
-        _, level, z = self._draw(keys.errors, self.n, plan)
-        each = lambda x, model: jnp.mean(self._squares(start, model, x, level, z))  # noqa: E731
+        """The loss without ridge on training points and on as many fresh ones, by the same draws.
+
+        Every point has as many draws of time and noise, to within one.
+        """
+        rows = error_rows(self.n)
+        _, level, z = self._draw(keys.errors, rows, plan)
+        point = jnp.arange(rows) % self.n
+        each = lambda x, model: jnp.mean(self._squares(start, model, x[point], level, z))  # noqa: E731
         train = jax.vmap(each)(sets, trained)
         test = jax.vmap(lambda model: each(fresh, model))(trained)
         return {"train": jnp.mean(train).astype(jnp.float64), "test": jnp.mean(test).astype(jnp.float64)}

@@ -20,7 +20,7 @@ from simdiff.models.denoising.point_effort import point_effort
 from simdiff.parts.registry import register
 from simdiff.problem import Kernel, Metric, Problem
 from simdiff.problems.network_sampling.default_network import default_network
-from simdiff.problems.network_sampling.kernel import WholeTimeKernel
+from simdiff.problems.network_sampling.kernel import WholeTimeKernel, error_rows
 from simdiff.problems.network_sampling.noise_levels import LAWS, WEIGHTS, NoiseLevels
 from simdiff.sampling.schedules import DDPM, Schedule, Steps
 from simdiff.trainers import Optax
@@ -173,7 +173,7 @@ class NetworkSampling(Problem):
     def memory(self, d: int) -> int:
         """Bytes of points, parameters with the optimiser's memory, a batch, and samples."""
         each = point_effort(self.model.functions, d, self.model.width(d))
-        rows = max(self.trainer.batch or 1, self.count(d), self.samples)
+        rows = max(self.trainer.batch or 1, error_rows(self.count(d)), self.samples)
         entries = self.splits * (10 * each.parameters + rows * (each.numbers + 6 * d))
         return self.data.stored_bytes + 4 * int(entries + (self.splits + 2) * self.count(d) * d)
 
@@ -183,6 +183,6 @@ class NetworkSampling(Problem):
         plan, records = self.schedule.plan(), len(self.trainer.times)
         steps = plan.keep.size if isinstance(plan, Steps) else 0
         outputs = 3.0 * self.trainer.steps * (self.trainer.batch or 1)
-        outputs += records * (2.0 * self.count(d) + self.samples * steps)
+        outputs += records * (2.0 * error_rows(self.count(d)) + self.samples * steps)
         near = 6.0 * records * self.samples * self.count(d) * d
         return self.splits * (outputs * each.flops + near)
