@@ -44,4 +44,4 @@ def block_rows(rows: int, features: int) -> int:
 
 
 SHORTEST = 64
-"""The least number of features, samples or rows of a block that trials are padded to."""
+"""The least number of samples or rows of a block that trials are padded to."""
