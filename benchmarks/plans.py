@@ -4,7 +4,8 @@
 
 Plan and run are processes of their own, with no compiled programs of an earlier one, as for a user's first
 run. Seconds are those of the call: trials, compilation and theory, without imports, reports and figures.
-Stored in results/plans.csv: expected and measured trials and seconds, and their ratios.
+Stored in results/plans.csv: expected and measured trials and seconds, and their ratios. Cases that are not
+named keep their rows.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from common import facts, store
+from common import RESULTS, facts, store
 from time_to_verdict import problems
 
 import simdiff
@@ -65,16 +66,17 @@ def apart(kind: str, name: str) -> dict[str, float]:
 
 
 def main(names: list[str]) -> None:
-    """Plan, run, compare."""
-    rows = []
+    """Plan, run, compare, store case by case."""
     for name in names or cases():
         plan, run = apart("expected", name), apart("measured", name)
-        rows.append({"case": name, "trials": run["trials"], "expected trials": plan["trials"]})
-        rows[-1] |= {"seconds": run["seconds"], "expected seconds": plan["seconds"]}
-        rows[-1] |= {"ratio of seconds": run["seconds"] / plan["seconds"]}
-        rows[-1] |= {"seconds of planning": plan["planning_seconds"]}
-        print(rows[-1], flush=True)
-    store("plans", pd.DataFrame(rows), facts("python benchmarks/plans.py", seed=0))
+        row = {"case": name, "trials": run["trials"], "expected trials": plan["trials"]}
+        row |= {"seconds": run["seconds"], "expected seconds": plan["seconds"]}
+        row |= {"ratio of seconds": run["seconds"] / plan["seconds"]}
+        row |= {"seconds of planning": plan["planning_seconds"]}
+        new, path = pd.DataFrame([row]), RESULTS / "plans.csv"
+        old = pd.read_csv(path) if path.exists() else new.iloc[:0]
+        whole = pd.concat([frame for frame in (old[old["case"] != name], new) if len(frame)])
+        store("plans", whole, facts("python benchmarks/plans.py", seed=0))
 
 
 if __name__ == "__main__":
