@@ -45,9 +45,9 @@ def folded(key: Array, rows: Array) -> Words:
     return threefry((a, b), (jnp.zeros_like(low), low))
 
 
-def bit_rows(key: Array, rows: Array, columns: int) -> UInt32[Array, "r columns"]:
-    """Row by row `jax.random.bits(jax.random.fold_in(key, row), (columns,))`, in its partitionable way."""
-    a, b = lax.optimization_barrier(folded(key, rows))  # else compilers fold anew for every entry
+def bit_rows(keys: Words, columns: int) -> UInt32[Array, "r columns"]:
+    """Row by row `jax.random.bits(key, (columns,))`, in its partitionable way."""
+    a, b = lax.optimization_barrier(keys)  # else compilers fold anew for every entry
     place = jnp.arange(columns, dtype=jnp.uint32)
     x, y = threefry((a[:, None], b[:, None]), (jnp.zeros_like(place), place))
     return x ^ y

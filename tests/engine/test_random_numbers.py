@@ -8,6 +8,7 @@ from scipy import stats
 
 from simdiff.engine import threefry as generator
 from simdiff.engine.random_numbers import integer_rows, normal_rows
+from simdiff.engine.symmetric_products import symmetric_product
 from simdiff.engine.threefry import threefry
 
 KEY = jax.random.key(3)
@@ -37,6 +38,18 @@ def test_the_same_inside_a_larger_program():
         return z, jnp.tanh(3 * z).sum()
 
     np.testing.assert_array_equal(use(jnp.arange(64))[0], rows(range(64)))
+
+
+def test_a_table_is_drawn_once_however_many_operations_use_it():
+    """XLA would rather draw it anew in each of them."""
+
+    parity = f"constant({0x1BD11BDA})"  # of the generator's key
+
+    def generators(use):
+        return jax.jit(use).lower(KEY).compile().as_text().count(parity)
+
+    table = lambda key: normal_rows(key, jnp.arange(1024), 16)  # noqa: E731
+    assert 0 < generators(lambda key: symmetric_product(table(key).T)) == generators(table)
 
 
 def test_other_keys_and_rows_give_other_numbers():
