@@ -15,6 +15,7 @@ import numpy as np
 import optax
 import pandas as pd
 import pytest
+from dying_keeper import FACTS, DyingKeeper, Killed
 
 import simdiff
 from simdiff.engine import Session, run_trials, use_checkpoints
@@ -23,7 +24,7 @@ from simdiff.engine.windows import Windows
 from simdiff.errors import InputError
 from simdiff.store import RunFolder
 
-D, STEPS, FACTS = 8, 40, {"commit": "a"}
+D, STEPS = 8, 40
 FIRST = 2
 """Steps of the first window."""
 
@@ -47,26 +48,6 @@ def problem(steps):
 OPTIMISER = optax.chain(optax.add_noise(1e-3, 0.5, 7), optax.sgd(0.01, momentum=0.9))
 """It holds a key of random numbers."""
 PROBLEM = problem(STEPS)
-
-
-class Killed(Exception):
-    pass
-
-
-class Dying:
-    """What keeps checkpoints in a folder, and dies when it has kept so many."""
-
-    def __init__(self, folder, saves=math.inf):
-        self._own, self._left = RunFolder(folder).checkpoints("point", FACTS), saves
-        self.steps, own = [], self._own
-        self.load, self.drop, self.clear = own.load, own.drop, own.clear
-
-    def save(self, name, identity, arrays):
-        self._own.save(name, identity, arrays)
-        self.steps.append(int(arrays["step"]))
-        self._left -= 1
-        if self._left <= 0:
-            raise Killed
 
 
 def curve(session, keeper=None, seed=3):
@@ -98,33 +79,33 @@ def test_windows_end_with_the_curve_of_a_program_without_any(whole):
 def test_killed_at_five_moments_it_ends_with_the_same_curve(often, whole, tmp_path):
     moments, steps = random.Random(1), [0]
     for _ in range(5):
-        keeper = Dying(tmp_path, moments.randint(1, 5))
+        keeper = DyingKeeper(tmp_path, moments.randint(1, 5))
         with pytest.raises(Killed):
             curve(often, keeper)
         assert keeper.steps[0] == steps[-1] + FIRST  # it went on where the last one was
         steps += keeper.steps
-    np.testing.assert_array_equal(curve(often, Dying(tmp_path)), whole)
+    np.testing.assert_array_equal(curve(often, DyingKeeper(tmp_path)), whole)
     assert STEPS > steps[-1] > STEPS / 3
     assert not list(tmp_path.glob("trials/*/*.npz"))
 
 
 def test_a_state_that_is_off_by_rounding_would_be_seen(often, whole, tmp_path):
     with pytest.raises(Killed):
-        curve(often, Dying(tmp_path, 3))
+        curve(often, DyingKeeper(tmp_path, 3))
     (file,) = tmp_path.glob("trials/*/*.npz")
     with np.load(file) as kept:
         arrays = dict(kept)
     arrays["0"][::4] ^= 1  # the last bit of every number
     np.savez(file, **arrays)
-    assert not np.array_equal(curve(often, Dying(tmp_path)), whole)
+    assert not np.array_equal(curve(often, DyingKeeper(tmp_path)), whole)
 
 
 def test_that_of_other_numbers_is_told_of_and_not_used(often, whole, tmp_path):
     with pytest.raises(Killed):
-        curve(often, Dying(tmp_path, 3), seed=4)
+        curve(often, DyingKeeper(tmp_path, 3), seed=4)
     (file,) = tmp_path.glob("trials/*/*.npz")
     file.rename(file.with_name(file.name.replace("s4", "s3")))
-    keeper = Dying(tmp_path)
+    keeper = DyingKeeper(tmp_path)
     with pytest.warns(RuntimeWarning, match="it is of another seed; its trials begin anew"):
         np.testing.assert_array_equal(curve(often, keeper), whole)
 

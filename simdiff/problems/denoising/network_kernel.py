@@ -7,6 +7,7 @@ pairs or a batch of them; v = sqrt(h) s as in `network_map`.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from simdiff.engine.random_numbers import integer_rows, normal_rows
+from simdiff.engine.recorded_steps import RecordedSteps
 from simdiff.models.denoising.network_functions import Tree
 from simdiff.problem import Kernel
 from simdiff.problems.denoising.dispatch import network_evaluator
@@ -119,47 +121,20 @@ class NetworkKernel(Kernel):
 
     def __call__(self, key: Array, inputs: dict[str, Any]) -> dict[str, Array]:
         """Train from the start through the recorded steps."""
-        trial, measure, start, (starts, stops) = self._prepared(key, inputs)
-        update = self._update(trial)
-
-        def leg(state: tuple, ends: tuple) -> tuple[tuple, dict[str, Array]]:
-            state = jax.lax.fori_loop(ends[0], ends[1], update, state)
-            return state, measure(state)
-
-        return jax.lax.scan(leg, start, (starts, stops))[1]
+        return self._recorded(key, inputs).whole()
 
     def window(self, key: Array, inputs: dict[str, Any], state: Any, first: Any, last: Any) -> tuple:
-        """What lies in the window of every leg between two records; records that are known are kept.
+        """What is drawn before training is drawn again in every window."""
+        return self._recorded(key, inputs).window(state, first, last)
 
-        What is drawn before training is drawn again in every window.
-        """
-        trial, measure, start, (starts, stops) = self._prepared(key, inputs)
-        update = self._update(trial)
-        records = jax.eval_shape(measure, start)
-        unknown = jax.tree.map(lambda one: jnp.full((len(stops), *one.shape), jnp.nan, one.dtype), records)
-        begun = (start, unknown)
-        if state is not None:
-            begun = jax.tree.map(lambda new, old: jnp.where(first == 0, new, old), begun, state)
-
-        def leg(now: tuple, part: tuple) -> tuple[tuple, dict[str, Array]]:
-            (begin, end), known = part
-            now = jax.lax.fori_loop(jnp.maximum(begin, first), jnp.minimum(end, last), update, now)
-            ends_here = (first < end) & (end <= last)
-            return now, jax.lax.cond(ends_here, measure, lambda _: known, now)
-
-        now, known = jax.lax.scan(leg, begun[0], ((starts, stops), begun[1]))
-        return (now, known), known
-
-    def _prepared(self, key: Array, inputs: dict[str, Any]) -> tuple:
-        """(trial, what measures a state, the state at the start, (first, last) steps of the legs)."""
+    def _recorded(self, key: Array, inputs: dict[str, Any]) -> RecordedSteps:
         setup = self.program.setup(key, inputs)
         trial = Trial(self.program, setup, self.noise_rows, inputs["ridge"])
         evaluator = network_evaluator(self.program.sampler, trial)
-        stops = jnp.asarray(self.trainer.times, jnp.int32)
-        legs = jnp.concatenate([jnp.zeros(1, jnp.int32), stops[:-1]]), stops
         start = setup.state.trained
         state = start, self.trainer.optimiser.init(start), jnp.zeros((), jnp.int32)
-        return trial, lambda now: self._measure(trial, evaluator, now), state, legs
+        measure = functools.partial(self._measure, trial, evaluator)
+        return RecordedSteps(state, self._update(trial), measure, self.trainer.times)
 
     def _update(self, trial: Trial) -> Callable:
         from optax import apply_updates  # late: it takes half a second, and most trials need none of it

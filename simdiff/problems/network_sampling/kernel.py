@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 
 from simdiff.data.base import Sampler
 from simdiff.engine.random_numbers import integer_rows, normal_rows
+from simdiff.engine.recorded_steps import RecordedSteps
 from simdiff.models.denoising.network import scaled_score
 from simdiff.models.denoising.network_functions import NetworkFunctions, Parameters, Tree
 from simdiff.problem import Kernel
@@ -45,6 +46,17 @@ class Keys(NamedTuple):
     samples: Array
 
 
+class Drawn(NamedTuple):
+    """What one trial has before it trains; `start` is the network of every model."""
+
+    keys: Keys
+    sets: Sets
+    fresh: Float[Array, "n d"]
+    variances: Float[Array, " d"]
+    start: Parameters
+    plan: Steps
+
+
 @dataclasses.dataclass(frozen=True)
 class WholeTimeKernel(Kernel):
     """key, inputs -> metrics with a leading axis of recorded steps.
@@ -66,54 +78,72 @@ class WholeTimeKernel(Kernel):
 
     runs_long: ClassVar[bool] = True
 
+    @property
+    def resumable_steps(self) -> int:
+        """All of them."""
+        return self.trainer.steps_taken
+
     def __call__(self, key: Array, inputs: dict[str, Any]) -> dict[str, Array]:
         """Train through the recorded steps, and sample at each."""
-        keys, plan = Keys(*jax.random.split(key, len(Keys._fields))), inputs["plan"]
+        return self._recorded(self._drawn(key, inputs), inputs).whole()
+
+    def window(self, key: Array, inputs: dict[str, Any], state: Any, first: Any, last: Any) -> tuple:
+        """Points and the network at the start are drawn again in every window."""
+        return self._recorded(self._drawn(key, inputs), inputs).window(state, first, last)
+
+    def generated(self, key: Array, inputs: dict[str, Any]) -> tuple[Sets, Float[Array, "splits count d"]]:
+        """(training sets, samples after the last step): those of a call, to rounding."""
+        drawn = self._drawn(key, inputs)
+        state = self._recorded(drawn, inputs).last()
+        return drawn.sets, self._samples(drawn, jax.vmap(self.trainer.measured)(*state[:2]))
+
+    def _drawn(self, key: Array, inputs: dict[str, Any]) -> Drawn:
+        keys = Keys(*jax.random.split(key, len(Keys._fields)))
         frame = self.sampler.frame(keys.frame, inputs["data"])
         rows = jnp.arange((self.splits + 1) * self.n)
         points = self.sampler.sample(keys.data, frame, rows).astype(jnp.float32)
         *sets, fresh = points.reshape(self.splits + 1, self.n, self.d)
         start = self.functions.start(keys.start, self.d, self.width, jnp.float32)
-        state, update = self._training(keys, jnp.stack(sets), start, plan, inputs["ridge"])
         variances = self._variances(frame, fresh)
+        return Drawn(keys, jnp.stack(sets), fresh, variances, start, inputs["plan"])
 
-        def leg(state: tuple, ends: tuple) -> tuple[tuple, dict[str, Array]]:
-            state = jax.lax.fori_loop(ends[0], ends[1], update, state)
+    def _recorded(self, drawn: Drawn, inputs: dict[str, Any]) -> RecordedSteps:
+        state, update = self._training(drawn, inputs["ridge"])
+
+        def measure(state: tuple) -> dict[str, Array]:
             trained = jax.vmap(self.trainer.measured)(*state[:2])
-            made = self._samples(keys, start, trained, plan)
-            found = self._errors(keys, jnp.stack(sets), fresh, start, trained, plan)
+            made = self._samples(drawn, trained)
+            found = self._errors(drawn, trained)
             diverged = jnp.max(state[2]).astype(jnp.float64)
-            return state, found | measured(made, jnp.stack(sets), fresh, variances) | {"diverged": diverged}
+            return found | measured(made, drawn.sets, drawn.fresh, drawn.variances) | {"diverged": diverged}
 
-        stops = jnp.asarray(self.trainer.times, jnp.int32)
-        begins = jnp.concatenate([jnp.zeros(1, jnp.int32), stops[:-1]])
-        return jax.lax.scan(leg, state, (begins, stops))[1]
+        return RecordedSteps(state, update, measure, self.trainer.times)
 
     def _variances(self, frame: Any, fresh: Array) -> Array:
         """Of every coordinate: known, or measured on fresh points."""
         sampler: Any = self.sampler
         return sampler.eigenvalues(frame) if self.diagonal else jnp.mean(fresh**2, axis=0)
 
-    def _training(self, keys: Keys, sets: Sets, start: Parameters, plan: Steps, ridge: Array) -> tuple:
+    def _training(self, drawn: Drawn, ridge: Array) -> tuple:
         """(state at the start, update): every model takes a step on the same draws."""
         from optax import apply_updates  # late: it takes half a second, and most trials need none of it
 
-        optimiser, size = self.trainer.optimiser, self.trainer.batch
+        optimiser, size, start = self.trainer.optimiser, self.trainer.batch, drawn.start
 
         def loss(trained: Tree, x: Array, level: Level, z: Array) -> Array:
             penalty = ridge.astype(x.dtype) / 2 * start.squared_norm(trained)
             return self.d / 2 * jnp.mean(self._squares(start, trained, x, level, z)) + penalty
 
         def step(number: Array, x: Array, trained: Tree, memory: Any, diverged: Array) -> tuple:
-            key = jax.random.fold_in(keys.training, number)
-            index, level, z = self._draw(key, size, plan)
+            key = jax.random.fold_in(drawn.keys.training, number)
+            index, level, z = self._draw(key, size, drawn.plan)
             found, slope = jax.value_and_grad(loss)(trained, x[index], level, z)
             change, memory = optimiser.update(slope, memory, trained)
             first = (diverged == 0) & ~jnp.isfinite(found)
             return apply_updates(trained, change), memory, jnp.where(first, number + 1, diverged)
 
         def update(number: Array, state: tuple) -> tuple:
-            return jax.vmap(lambda x, *one: step(number, x, *one))(sets, *state)
+            return jax.vmap(lambda x, *one: step(number, x, *one))(drawn.sets, *state)
 
         one = start.trained, optimiser.init(start.trained), jnp.zeros((), jnp.int32)
         copies = lambda leaf: jnp.broadcast_to(leaf, (self.splits, *jnp.shape(leaf)))  # noqa: E731
@@ -139,29 +169,27 @@ class WholeTimeKernel(Kernel):
         v = self._scaled_score(start, trained, x_t, level)
         return level.weight * jnp.mean((v + z) ** 2, axis=1)
 
-    def _errors(
-        self, keys: Keys, sets: Sets, fresh: Array, start: Parameters, trained: Tree, plan: Steps
-    ) -> dict[str, Array]:
+    def _errors(self, drawn: Drawn, trained: Tree) -> dict[str, Array]:
         """The loss without ridge on training points and on as many fresh ones, by the same draws.
 
         Every point has as many draws of time and noise, to within one.
         """
         rows = error_rows(self.n)
-        _, level, z = self._draw(keys.errors, rows, plan)
+        _, level, z = self._draw(drawn.keys.errors, rows, drawn.plan)
         point = jnp.arange(rows) % self.n
-        each = lambda x, model: jnp.mean(self._squares(start, model, x[point], level, z))  # noqa: E731
-        train = jax.vmap(each)(sets, trained)
-        test = jax.vmap(lambda model: each(fresh, model))(trained)
+        each = lambda x, model: jnp.mean(self._squares(drawn.start, model, x[point], level, z))  # noqa: E731
+        train = jax.vmap(each)(drawn.sets, trained)
+        test = jax.vmap(lambda model: each(drawn.fresh, model))(trained)
         return {"train": jnp.mean(train).astype(jnp.float64), "test": jnp.mean(test).astype(jnp.float64)}
 
-    def _samples(self, keys: Keys, start: Parameters, trained: Tree, plan: Steps) -> Sets:
+    def _samples(self, drawn: Drawn, trained: Tree) -> Float[Array, "splits count d"]:
         """Samples of every model, of the same noise."""
-        times = -jnp.log(plan.a)
+        times = -jnp.log(drawn.plan.a)
 
         def noise(k: Array, x: Array) -> Array:
             level = self.levels.at(jnp.full(x.shape[1], times[k]))
             level = Level(*(each.astype(jnp.float32) for each in level))
-            found = jax.vmap(lambda model, at: self._scaled_score(start, model, at, level))
+            found = jax.vmap(lambda model, at: self._scaled_score(drawn.start, model, at, level))
             return -found(trained, x.astype(jnp.float32)).astype(x.dtype)
 
-        return generate(noise, plan, keys.samples, self.samples, self.d, (self.splits,))
+        return generate(noise, drawn.plan, drawn.keys.samples, self.samples, self.d, (self.splits,))
