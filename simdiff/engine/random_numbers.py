@@ -66,6 +66,11 @@ def _normal(bits: UInt32[Array, "r c"]) -> Float32[Array, "r c"]:
     return np.float32(np.sqrt(2)) * lax.erf_inv(uniform)
 
 
+def streams(key: Array, count: int) -> Array:
+    """Independent keys, `jax.random.fold_in(key, k)` for every k below `count`; compiled once for all."""
+    return jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(count))
+
+
 def integer_rows(key: Array, rows: Int[Array, " r"], below: Array) -> Int[Array, " r"]:
     """One integer in [0, below) for each row."""
 

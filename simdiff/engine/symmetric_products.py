@@ -32,7 +32,10 @@ def half_products(f: Float[Array, "r q"], columns: ColumnShares = ALL_COLUMNS) -
 
 def joined(parts: Parts, columns: ColumnShares = ALL_COLUMNS) -> Float[Array, "p q"]:
     """The matrix, or this device's columns of it."""
-    return _whole(parts) if columns.devices == 1 else columns.joined(parts)
+    if columns.devices > 1:
+        return columns.joined(parts)
+    upper = _upper(parts)
+    return jnp.triu(upper) + jnp.triu(upper, 1).T
 
 
 def symmetric_product(f: Float[Array, "r p"]) -> Float[Array, "p p"]:
@@ -85,8 +88,9 @@ def _halves(f: Float[Array, "r p"], times: int) -> Half:
     return left.T @ right, _halves(left, times - 1), _halves(right, times - 1)
 
 
-def _whole(parts: Half) -> Float[Array, "p p"]:
+def _upper(parts: Half) -> Float[Array, "p p"]:
+    """The matrix on and above its diagonal; below stands what products gave, or zero."""
     if not isinstance(parts, tuple):
-        return jnp.triu(parts) + jnp.triu(parts, 1).T
+        return parts
     corner, first, second = parts
-    return jnp.block([[_whole(first), corner], [corner.T, _whole(second)]])
+    return jnp.block([[_upper(first), corner], [jnp.zeros_like(corner.T), _upper(second)]])

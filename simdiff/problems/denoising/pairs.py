@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from simdiff.data.base import Frame, Sampler
-from simdiff.engine.random_numbers import normal_rows
+from simdiff.engine.random_numbers import normal_rows, streams
 
 
 class Keys(NamedTuple):
@@ -31,7 +30,7 @@ class Keys(NamedTuple):
 
 def split_keys(key: Array) -> Keys:
     """Every stream from a trial's key."""
-    return Keys(*(jax.random.fold_in(key, stream) for stream in range(len(Keys._fields))))
+    return Keys(*streams(key, len(Keys._fields)))
 
 
 class Pairs(NamedTuple):

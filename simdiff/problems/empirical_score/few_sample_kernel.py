@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from simdiff.engine.random_numbers import normal_rows, uniform_rows
+from simdiff.engine.random_numbers import normal_rows, streams, uniform_rows
 from simdiff.problem import Kernel
 
 _TURNS = 50
@@ -55,11 +55,11 @@ class FewSampleKernel(Kernel):
         return self._measured(products, *self._generate(products, denoisers, times))
 
     def _draw(self, key: Array, sigma: Array) -> tuple[Array, Products]:
-        streams = [jax.random.fold_in(key, stream) for stream in range(4)]
+        keys = streams(key, 4)
         rows = jnp.arange(self.n)
-        labels = jnp.where(uniform_rows(streams[0], rows) < 0.5, -1.0, 1.0)
-        z, noise = (normal_rows(stream, rows, self.d).astype(jnp.float64) for stream in streams[1:3])
-        start = normal_rows(streams[3], jnp.arange(self.samples), self.d).astype(jnp.float64)
+        labels = jnp.where(uniform_rows(keys[0], rows) < 0.5, -1.0, 1.0)
+        z, noise = (normal_rows(stream, rows, self.d).astype(jnp.float64) for stream in keys[1:3])
+        start = normal_rows(keys[3], jnp.arange(self.samples), self.d).astype(jnp.float64)
         span = jnp.concatenate([labels[:, None] + sigma * z, noise, jnp.ones((1, self.d))])
         return labels, Products(span @ span.T / self.d, start @ span.T / self.d, jnp.mean(start**2, axis=1))
 

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from simdiff.data.gaussian_mixture import Mixture, MixtureSampler
-from simdiff.engine.random_numbers import integer_rows, normal_rows, uniform_rows
+from simdiff.engine.random_numbers import integer_rows, normal_rows, streams, uniform_rows
 from simdiff.problem import Kernel
 from simdiff.problems.empirical_score.posterior import Level, Points, Sums, TrainingSet
 
@@ -42,7 +42,7 @@ class Keys(NamedTuple):
 
 def split_keys(key: Array) -> Keys:
     """Every stream from a trial's key."""
-    return Keys(*(jax.random.fold_in(key, stream) for stream in range(len(Keys._fields))))
+    return Keys(*streams(key, len(Keys._fields)))
 
 
 def levels_of(times: Float[Array, "*T"]) -> Level:

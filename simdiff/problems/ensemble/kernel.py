@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from simdiff.engine.random_numbers import normal_rows
+from simdiff.engine.random_numbers import normal_rows, streams
 from simdiff.models.ensemble.score_model import ScoreModel
 from simdiff.problem import Kernel
 from simdiff.sampling.diffusions import Diffusion
@@ -42,7 +42,7 @@ class EnsembleKernel(Kernel):
 
     def __call__(self, key: Array, inputs: dict[str, Any]) -> dict[str, Array]:
         """The metrics of one model."""
-        training, judging, generating = (jax.random.fold_in(key, stream) for stream in range(3))
+        training, judging, generating = streams(key, 3)
         fitted, pairs = self.train(training, inputs)
         found = {"train": self._loss(fitted, pairs, inputs) / inputs["n"]}
         if self.fresh:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from simdiff.data.base import DiagonalSampler
-from simdiff.engine.random_numbers import normal_rows
+from simdiff.engine.random_numbers import normal_rows, streams
 from simdiff.problem import Kernel
 from simdiff.problems.linear_chain.eigenmodes import Eigenmodes, eigenmodes
 from simdiff.sampling import Limit, Steps, Training, generate, spectral_functions
@@ -100,7 +100,7 @@ class SamplingKernel(Kernel):
 
     def _training_set(self, key: Array, inputs: dict[str, Any]) -> tuple[Keys, Any, Float[Array, "r d"]]:
         """A trial's streams, its frame and its samples."""
-        keys = Keys(*(jax.random.fold_in(key, stream) for stream in range(len(Keys._fields))))
+        keys = Keys(*streams(key, len(Keys._fields)))
         frame = self.sampler.frame(keys.frame, inputs["data"])
         return keys, frame, self._rows(keys.samples, frame, inputs["n"])
 
