@@ -1,4 +1,4 @@
-"""When the exact score memorizes: excess entropy and collapse with n from 10^3 to 4 10^5 along alpha = 1/2.
+"""When the exact score memorizes: excess entropy and collapse with n from 10^2 to 10^6 along alpha = 1/2.
 
     python benchmarks/collapse.py
 
@@ -10,17 +10,17 @@ the reverse SDE each. The excess entropy at six times around the collapse time t
     label     max(0, alpha - I - I(class; x_t)/d)     } at each size, and
     limit     max(0, alpha - I), the published curve  } extrapolated, d^-1/2 and 1/d
 
-and against the exact one with alpha 5% off, which says what would have been seen. `half` is the time at
-which half of the trajectories end on the point that they are nearest to, with a jackknife error over data
-sets, and the exact one. Stored in results/collapse.* (means at every size and time) and
-results/collapse_verdicts.*, with the figure results/collapse.png.
+and against each with alpha 2% and 5% off, which says what would have been seen. The collapse time, `half`, is
+when half of the trajectories end on the point that they are nearest to, with a jackknife error over data
+sets: it is judged against the exact one at each size, and extrapolated against t_C. Stored in
+results/collapse.* (means at every size and time) and results/collapse_verdicts.*, with the figure
+results/collapse.png.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 import time
 
 import numpy as np
@@ -32,13 +32,14 @@ from simdiff.theory.empirical_score.limits import collapse_time, entropy_density
 from simdiff.validation import Rule, hypotheses, judge_table
 
 ALPHA, TRAJECTORIES, SEED = 0.5, 16, 0
-SETS = {14: 128, 18: 64, 22: 16, 26: 8}
+SETS = {10: 1024, 14: 1024, 18: 512, 22: 256, 26: 128, 28: 64}
 SIZES = tuple(SETS)
 DATA = simdiff.data.GaussianMixture(1.0)
 T_C = collapse_time(DATA, ALPHA)
 TIMES = tuple(T_C * share for share in (0.6, 0.85, 1.0, 1.25, 1.8, 3.0))
 PROBLEM = simdiff.EmpiricalScore(DATA, alpha=ALPHA, times=TIMES, trajectories=TRAJECTORIES, fresh=False)
 EXACT = "empirical_score"
+ENTROPY = "excess_entropy"
 METRICS = ("excess_entropy", "collapsed", "nearest_training")
 
 
@@ -52,7 +53,7 @@ def trials() -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def prediction(theory: str, d: int | None, off: float, metric: str = "excess_entropy") -> np.ndarray:
+def prediction(theory: str, d: int | None, off: float, metric: str = ENTROPY) -> np.ndarray:
     """A metric as a theory has it, alpha off by a share: the exact one then to first order."""
     found = np.asarray(predictions(theory, d, 0.0 if theory == EXACT else off)[metric])
     if theory == EXACT and off and d is not None:
@@ -67,28 +68,52 @@ def predictions(theory: str, d: int | None, off: float) -> dict[str, np.ndarray]
     return simdiff.predict(problem, theory, d=d)
 
 
-def verdict(
+def entropy_verdict(
     table: pd.DataFrame, theory: str, sizes: tuple[int, ...], extrapolation: object, off: float
 ) -> dict:
-    """What the data say of a theory at these sizes; alpha is off by that share in the theory."""
-    at = {d: {"excess_entropy": prediction(theory, d, off)} for d in sizes}
-    if len(sizes) == 1:
-        rule = Rule(precision=0.02, absolute=0.01, sizes=sizes, extrapolate=False, min_trials=4)
-        nominal = at[sizes[0]]
-    else:
-        rule = Rule(precision=0.02, absolute=0.01, sizes=sizes, extrapolation=extrapolation, min_trials=4)
-        nominal = {"excess_entropy": prediction(theory, None, off)}
-    items = hypotheses(table, ["excess_entropy"], sizes, theory=nominal, theory_at=at, times=TIMES)
-    found = judge_table(items, rule).table
+    """What the data say of a theory of the excess entropy; alpha is off by that share in the theory."""
+    at = {d: {ENTROPY: prediction(theory, d, off)} for d in sizes}
+    nominal = {ENTROPY: prediction(theory, None if len(sizes) > 1 else sizes[0], off)}
+    found = judged(table, ENTROPY, nominal, at, extrapolation, TIMES)
+    return row(found, ENTROPY, theory, sizes, extrapolation, off)
+
+
+def half_verdict(
+    halves: pd.DataFrame, theory: str, sizes: tuple[int, ...], extrapolation: object, off: float
+) -> dict:
+    """The same of the collapse time; off by that share itself."""
+    limit = T_C * (1 + off)
+    at = {d: {"half": exact_half(d) * (1 + off) if theory == EXACT else limit} for d in sizes}
+    nominal = {"half": limit} if len(sizes) > 1 else at[sizes[0]]
+    return row(
+        judged(halves, "half", nominal, at, extrapolation, None), "half", theory, sizes, extrapolation, off
+    )
+
+
+def judged(
+    rows: pd.DataFrame, metric: str, nominal: dict, at: dict, extrapolation: object, times: object
+) -> pd.DataFrame:
+    """Verdicts of one metric, at one size or extrapolated."""
+    many = {"extrapolation": extrapolation} if len(at) > 1 else {"extrapolate": False}
+    rule = Rule(precision=0.02, absolute=0.01, sizes=tuple(at), min_trials=4, **many)
+    items = hypotheses(rows, [metric], tuple(at), theory=nominal, theory_at=at, times=times)
+    return judge_table(items, rule).table
+
+
+def row(
+    found: pd.DataFrame, metric: str, theory: str, sizes: tuple[int, ...], extrapolation: object, off: float
+) -> dict:
+    """The verdicts at all times as one."""
     counts = found["verdict"].value_counts().to_dict()
     word = (
         "disagree" if "disagree" in counts else "agree" if counts.get("agree") == len(found) else "undecided"
     )
     stated = "one size" if len(sizes) == 1 else str(extrapolation)
-    row = {"theory": theory, "alpha_off": off, "sizes": "+".join(map(str, sizes)), "corrections": stated}
-    row |= {"verdict": word, "times": len(found), "rejected": counts.get("disagree", 0)}
-    row |= {"does_not_fit": counts.get("does not fit", 0), "least_p": found["p_adjusted"].min()}
-    return row | {"least_p_fit": found["p_fit"].min()}
+    about = {"metric": metric, "theory": theory, "off": off, "sizes": "+".join(map(str, sizes))}
+    about |= {"corrections": stated, "verdict": word, "verdicts": len(found)}
+    about |= {"agree": counts.get("agree", 0), "rejected": counts.get("disagree", 0)}
+    about |= {"does_not_fit": counts.get("does not fit", 0), "least_p": found["p_adjusted"].min()}
+    return about | {"least_p_fit": found["p_fit"].min()}
 
 
 def half_time(means: np.ndarray) -> float:
@@ -96,17 +121,41 @@ def half_time(means: np.ndarray) -> float:
     return float(np.interp(-0.5, -means, TIMES))
 
 
-def half_times(table: pd.DataFrame) -> pd.DataFrame:
-    """For each size: measured, with its jackknife error, and exact."""
-    rows = []
+def half_values(table: pd.DataFrame) -> pd.DataFrame:
+    """The jackknife's pseudo-values of each data set: their mean is the half time, their spread its error."""
+    frames = []
     for d, part in table.groupby("d"):
         values = part.pivot(index="trial", columns="time", values="collapsed").to_numpy()
-        left_out = (values.sum(0) - values) / (len(values) - 1)
-        each = np.array([half_time(mean) for mean in left_out])
-        error = math.sqrt((len(each) - 1) * each.var())
-        exact = half_time(prediction("empirical_score", int(d), 0.0, "collapsed"))
-        rows.append({"d": int(d), "half": half_time(values.mean(0)), "stderr": error, "exact": exact})
-    return pd.DataFrame(rows)
+        count = len(values)
+        left_out = np.array([half_time(mean) for mean in (values.sum(0) - values) / (count - 1)])
+        pseudo = count * half_time(values.mean(0)) - (count - 1) * left_out
+        frames.append(pd.DataFrame({"d": d, "trial": range(count), "status": "ok", "half": pseudo}))
+    return pd.concat(frames, ignore_index=True)
+
+
+@functools.cache
+def exact_half(d: int) -> float:
+    """The half time of the law of n independent energies."""
+    return half_time(prediction(EXACT, d, 0.0, "collapsed"))
+
+
+def cases() -> list[tuple]:
+    """(theory, sizes, corrections, off) of the excess entropy."""
+    found: list[tuple] = [(EXACT, SIZES, (), off) for off in (0.0, 0.02, 0.05)]
+    found += [("collapse_rounded", SIZES, (1.0, 2.0), off) for off in (0.0, 0.02, 0.05)]
+    found += [("collapse_rounded", SIZES, (1.0,), 0.0)]
+    for name in ("collapse_limit", "collapse_label"):
+        found += [(name, (d,), None, 0.0) for d in SIZES]
+        found += [(name, SIZES, (0.5, 1.0), off) for off in (0.0, 0.02, 0.05)]
+        found += [(name, SIZES, corrections, 0.0) for corrections in ((1.0,), (1.0, 2.0))]
+    return found
+
+
+def half_cases() -> list[tuple]:
+    """The same of the collapse time."""
+    found: list[tuple] = [(EXACT, SIZES, (), off) for off in (0.0, 0.02, 0.05)]
+    found += [("collapse_limit", (d,), None, 0.0) for d in SIZES]
+    return found + [("collapse_limit", SIZES, (0.5, 1.0), off) for off in (0.0, 0.1, 0.2)]
 
 
 def main() -> None:
@@ -119,19 +168,18 @@ def main() -> None:
         for d in SIZES:
             here = means["d"] == d
             means.loc[here, name] = prediction(name, d, 0.0)
-    cases: list[tuple] = [("empirical_score", SIZES, (), off) for off in (0.0, 0.02, 0.05)]
-    cases += [("collapse_rounded", SIZES, (1.0,), 0.0), ("collapse_rounded", SIZES, (1.0, 2.0), 0.0)]
-    for name in ("collapse_limit", "collapse_label"):
-        cases += [(name, (d,), None, 0.0) for d in SIZES]
-        cases += [(name, SIZES, (0.5, 1.0), 0.0), (name, SIZES, (1.0,), 0.0), (name, SIZES, (1.0, 2.0), 0.0)]
-    verdicts = pd.DataFrame([verdict(table, *case) for case in cases])
-    halves = half_times(table)
-    about = {"seed": SEED, "alpha": ALPHA, "t_C": T_C, "half": halves.to_dict("records")}
+    halves = half_values(table)
+    verdicts = [entropy_verdict(table, *case) for case in cases()] + [
+        half_verdict(halves, *case) for case in half_cases()
+    ]
+    each = halves.groupby("d")["half"].agg(["mean", "sem"]).reset_index()
+    each["exact"] = [exact_half(d) for d in each["d"]]
+    about = {"seed": SEED, "alpha": ALPHA, "t_C": T_C, "half": each.to_dict("records")}
     about |= {"points": {d: PROBLEM.count(d) for d in SIZES}, "trajectories": TRAJECTORIES}
     draw(means)
     store("collapse", means, facts("python benchmarks/collapse.py", **about))
-    store("collapse_verdicts", verdicts, facts("python benchmarks/collapse.py", **about))
-    print(halves)
+    store("collapse_verdicts", pd.DataFrame(verdicts), facts("python benchmarks/collapse.py", **about))
+    print(each)
 
 
 def draw(means: pd.DataFrame) -> None:
