@@ -86,6 +86,3 @@ def test_weights_that_do_not_belong_to_the_points_are_refused():
     for weights in (np.ones((4, 9)), np.ones(10), np.full((4, 10), np.nan)):
         with pytest.raises(simdiff.InputError, match="weights: got"):
             errors_given_weights(problem, weights)
-    without = simdiff.DenoisingScoreMatching(law, RandomFeatures(1.0), Ridge(0.1), 2.0, math.inf, 0.1)
-    with pytest.raises(simdiff.InputError, match="m: got"):
-        errors_given_weights(without, np.ones((4, 10)))

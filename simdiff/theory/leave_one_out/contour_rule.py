@@ -21,6 +21,7 @@ from jaxtyping import Complex, Float
 from simdiff.theory.leave_one_out.equivalent import Equivalent, solve
 from simdiff.theory.leave_one_out.finite_size import correction
 from simdiff.theory.leave_one_out.population import Population
+from simdiff.theory.leave_one_out.slope import beside, slope
 from simdiff.theory.linear_chain.one_point import Rule, ellipse
 from simdiff.theory.linear_chain.overlap import root_nodes
 
@@ -32,6 +33,9 @@ CLOSE = 0.02
 
 ROOT_RULE = (0.75, 11.0)
 """Step and span of the nodes for E Sigma_hat^{1/2}, see `linear_chain.overlap.root_nodes`."""
+
+STEP = 1e-3
+"""Step off the real axis, relative to the distance from zero; relative errors are of its square, 1e-6."""
 
 CAUGHT = 1e-5
 """Largest error of the two traces that are known."""
@@ -104,9 +108,17 @@ class Functionals:
         bounded = np.eye(len(whole)) - u**2 * whole.real
         return bounded * (1.0 if found.converged else math.nan)
 
-    def diagonal(self, z: complex) -> Diagonal:
-        """Of E (Sigma_hat - z)^{-1} in the eigenbasis of Sigma, order 1/N included; nan where not found."""
-        return self._leading(z) + self._correction(z)
+    def on_axis(self, z: float) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"]]:
+        """Diagonal of E (Sigma_hat - z)^{-1} at z < 0, and its derivative; nan where not found.
+
+        Order 1/N is included, whose derivative is taken by a small step off the axis.
+        """
+        found = self._at(complex(z))
+        rising = slope(self.points, self.count, found)
+        small = correction(self.points, self.count, beside(found, rising, STEP * abs(z)))
+        sound = 1.0 if found.converged and rising.converged else math.nan
+        value = np.diag(found.resolvent).real + np.diag(small).real
+        return sound * value, sound * (np.diag(rising.resolvent) + np.diag(small).imag / (STEP * abs(z)))
 
     def _leading(self, z: complex) -> Diagonal:
         found = self._at(complex(z))

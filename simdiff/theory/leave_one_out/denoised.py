@@ -7,8 +7,8 @@ phi of the ridge minimiser, 1 / (U + ridge), or of training in time (`numerics.f
     train = (1/d) tr [ (1 - h phi)^2 + a^2 Sigma_hat h phi^2 ] = memorization
     objective = train + ridge (h/d) tr phi^2
 
-The minimiser's phi has one pole: (1/d) tr w phi^2 is a derivative of the resolvent, taken by a small step off
-the real axis. Training in time takes a contour.
+The minimiser's phi has one pole: (1/d) tr w phi^2 is a derivative of the resolvent there. Training in time
+takes a contour.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from jaxtyping import Float
 from simdiff.errors import InputError, check_number
 from simdiff.theory.denoising.gradient_flow import check_times
 from simdiff.theory.leave_one_out.contour_rule import CLOSE, COUNTS, Functionals
+from simdiff.theory.leave_one_out.mean_features import mean_errors
 from simdiff.theory.leave_one_out.noise_draws import Setting, ridge_errors
 from simdiff.theory.leave_one_out.population import Population
 from simdiff.theory.linear_chain.one_point import Rule
@@ -32,19 +33,20 @@ from simdiff.theory.protocols import Described, is_minimum, takes_time
 WIDTH = 0.75
 """Half the width of the contour in Im log(z + offset)."""
 
-STEP = 1e-3
-"""Step off the real axis, relative to the distance from zero; errors are of its square, 1e-6."""
-
 Errors = dict[str, Any]
 
 
 def denoised_errors(problem: Described, points: Population, count: int) -> Errors | None:
     """test, train, memorization, objective: numbers, or arrays over times; None where they are not known.
 
+    Random features take the exact noise average, and have a mean over their weights, too.
+
     Raises:
         InputError: a bias, another trainer, or training in time at a finite number of noise draws.
     """
     at = _setting(problem, count)
+    if not problem.model.linear:
+        return mean_errors(problem, points, at)
     if is_minimum(problem.trainer):
         return _minimum(Functionals(points, count), at) if at.i == 0.0 else ridge_errors(points, at)
     if not takes_time(problem.trainer):
@@ -58,8 +60,9 @@ def denoised_errors(problem: Described, points: Population, count: int) -> Error
 
 
 def _setting(problem: Described, count: int) -> Setting:
-    if not getattr(problem.model, "linear", False):
-        raise InputError("model", type(problem.model).__name__, "Linear for theory=leave_one_out")
+    if not getattr(problem.model, "linear", False) and not hasattr(problem.model, "activation"):
+        allowed = "Linear, or RandomFeatures, for theory=leave_one_out"
+        raise InputError("model", type(problem.model).__name__, allowed)
     if getattr(problem.model, "bias", False):
         hint = "a bias is a term of order 1/N, which this theory has without it only"
         raise InputError("model.bias", True, "false for theory=leave_one_out", hint)
@@ -70,11 +73,10 @@ def _setting(problem: Described, count: int) -> Setting:
 
 def _minimum(functionals: Functionals, at: Setting) -> Errors:
     """From the resolvent at its one pole, -(h + ridge) / a^2, and its derivative."""
-    total = at.h + at.ridge
-    pole, s = total / at.a2, functionals.points.eigenvalues
-    found = functionals.diagonal(-pole + 1j * STEP * pole)
-    phi = found.real.mean() / at.a2
-    square, signal = (float(np.mean(w * found.imag)) / (STEP * pole * at.a2**2) for w in (1.0, s))
+    total, s = at.h + at.ridge, functionals.points.eigenvalues
+    value, slope = functionals.on_axis(-total / at.a2)
+    phi = float(value.mean()) / at.a2
+    square, signal = (float(np.mean(w * slope)) / at.a2**2 for w in (1.0, s))
     residual = 1.0 - 2.0 * at.h * phi + at.h**2 * square
     train = residual + at.h * (phi - total * square)
     return {

@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Complex, Float, Inexact
 
 from simdiff.theory.leave_one_out.population import Population
+from simdiff.theory.leave_one_out.products import Forms, positive_quadratic, quadratic, weighted_square
 from simdiff.theory.numerics.anderson import accelerated
 
 TOLERANCE = 1e-10
@@ -30,10 +31,11 @@ ROUNDS = 200
 MANY = 2500
 """With more points than that a fifth of them is solved for first."""
 
-NEAR = 0.01
-"""Points z this close to the negative axis, as an angle, are solved from the solution on it."""
+COARSE, ENOUGH = 1e-5, 1e-8
+"""Of many points on the axis: the tolerance in single precision, and then in double precision."""
 
-Forms = Inexact[np.ndarray, " m"]
+
+Points = Float[np.ndarray, "m d"]
 
 
 class Equivalent(NamedTuple):
@@ -55,50 +57,46 @@ def solve(points: Population, count: int, z: complex, start: Forms | None = None
 
 
 def _beginning(points: Population, count: int, z: complex) -> Forms:
-    """Close to the negative axis the forms on it, where arithmetic is real; of many points, those of some."""
-    if z.real < 0.0 and 0.0 < abs(z.imag) < NEAR * abs(z):
-        return solve(points, count, complex(z.real)).forms
-    if len(points.points) > MANY:
-        some = Population(points.points[points.spread_out(len(points.points) // 5)], points.eigenvalues)
-        return quadratic(points.points, solve(some, count, z).resolvent) / count
-    return points.lengths / (-z * count)
+    """As if samples did not matter; of many points beside the axis, from the solution for some."""
+    if len(points.points) <= MANY or z.imag == 0.0:
+        return points.lengths / (-z * count)
+    some = Population(points.points[points.spread_out(len(points.points) // 5)], points.eigenvalues)
+    return quadratic(points.points, solve(some, count, z).resolvent) / count
 
 
 def _solved(points: Population, count: int, z: complex, begin: Forms) -> Equivalent:
-    x, on_axis = points.points, z.imag == 0.0
-    at = z.real if on_axis else z
     with np.errstate(all="ignore"):  # what strays becomes nan, and is not converged
-
-        def step(forms: Forms) -> Forms:
-            return quadratic(x, _resolvent(x, at, forms)) / count
-
-        start = begin.real if on_axis else begin.astype(complex)
-        forms, found = accelerated(step, start, TOLERANCE, ROUNDS)
-        resolvent, forms = _resolvent(x, at, forms).astype(complex), forms.astype(complex)
+        at, solved = (z.real, _on_axis) if z.imag == 0.0 else (z, _beside)
+        forms, found = solved(points, count, at, begin)
+        resolvent, forms = _resolvent(points.points, at, forms).astype(complex), forms.astype(complex)
         return Equivalent(z, resolvent, forms, found and _physical(z, forms))
 
 
-def weighted_square(x: Float[np.ndarray, "m d"], weights: Forms) -> Inexact[np.ndarray, "d d"]:
-    """E_x weights x x^T; real products only, for x is real."""
-    if np.iscomplexobj(weights):
-        return weighted_square(x, weights.real) + 1j * weighted_square(x, weights.imag)
-    if weights.max() < 0.0:
-        return -weighted_square(x, -weights)
-    if weights.min() < 0.0:
-        return (x.T * (weights / len(x))) @ x
-    root = x * np.sqrt(weights / len(x))[:, None]
-    return root.T @ root  # half the work: NumPy sees that it is symmetric
+def _beside(points: Population, count: int, z: complex, begin: Forms) -> tuple[Forms, bool]:
+    def step(forms: Forms) -> Forms:
+        return quadratic(points.points, _resolvent(points.points, z, forms)) / count
+
+    return accelerated(step, begin.astype(complex), TOLERANCE, ROUNDS)
 
 
-def quadratic(x: Float[np.ndarray, "m d"], matrix: Inexact[np.ndarray, "d d"]) -> Forms:
-    """x^T matrix x at every point."""
-    if np.iscomplexobj(matrix):
-        return quadratic(x, matrix.real) + 1j * quadratic(x, matrix.imag)
-    return np.einsum("ij,ij->i", x @ matrix, x)
+def _on_axis(points: Population, count: int, z: float, begin: Forms) -> tuple[Forms, bool]:
+    """Real arithmetic; of many points in single precision first."""
+
+    def solved(x: Points, start: Forms, tolerance: float) -> tuple[Forms, bool]:
+        def step(forms: Forms) -> Forms:
+            return positive_quadratic(x, _resolvent(x, z, forms)).astype(float) / count
+
+        return accelerated(step, start, tolerance, ROUNDS)
+
+    x, start = points.points, begin.real
+    if len(x) <= MANY:
+        return solved(x, start, TOLERANCE)
+    coarse, found = solved(x.astype(np.float32), start, COARSE)
+    return solved(x, coarse if found else start, ENOUGH)
 
 
-def _resolvent(x: Float[np.ndarray, "m d"], z: complex, forms: Forms) -> Inexact[np.ndarray, "d d"]:
-    matrix = weighted_square(x, 1.0 / (1.0 + forms))
+def _resolvent(x: Points, z: complex, forms: Forms) -> Inexact[np.ndarray, "d d"]:
+    matrix = weighted_square(x, 1.0 / (1.0 + forms)).astype(np.result_type(forms, float))
     if not np.isfinite(matrix).all():
         return np.full_like(matrix, np.nan)
     return np.linalg.inv(matrix - z * np.eye(x.shape[1]))

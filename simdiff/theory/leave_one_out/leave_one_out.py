@@ -1,8 +1,9 @@
-"""The theory of linear models on points of any law: images, or any finite set.
+"""The theory of linear models on points of any law: images, or any finite set; and of random features.
 
-`LinearSampling` and `DenoisingScoreMatching` with a `Linear` denoiser. For N samples drawn with replacement
-from given points it predicts means over training sets, up to terms of order 1/N^2 with the noise average
-taken exactly, to leading order at a finite number of noise draws. It has no parameter to fit, and supposes
+`LinearSampling` and `DenoisingScoreMatching` with a `Linear` denoiser or, with the noise average taken
+exactly, `RandomFeatures`, whose weights are averaged over (`mean_features`). For N samples drawn with
+replacement from given points it predicts means over training sets: of linear models up to terms of order
+1/N^2 with the noise average taken exactly, else to leading order. It has no parameter to fit, and supposes
 that x^T G x is the same for most resolvents G of other samples: a heuristic as N grows with d, compared with
 simulation on patches, digits and MNIST in results/leave_one_out.csv.
 
@@ -28,14 +29,15 @@ from simdiff.theory.leave_one_out.sampled import sampled_metrics
 
 @register("theory", "leave_one_out")
 def predict(problem: Any) -> dict[str, Any]:
-    """Means over training sets of a linear model's metrics: floats, or arrays over `problem.times`.
+    """Means over training sets of a model's metrics: floats, or arrays over `problem.times`.
 
     Reads `data.population()`, the points in the eigenbasis of their covariance, and `psi_n`; of a
     `LinearSampling` what `linear_sampling` reads, of a `DenoisingScoreMatching` model, trainer, m and t. A
     value that cannot be vouched for is nan, with a `ConvergenceWarning` that says why.
 
     Raises:
-        InputError: data without points, another model, a bias, or training in time at finite m.
+        InputError: data without points, another model, a bias, training in time at finite m, or random
+            features at finite m or trained for a time.
     """
     points = population_of(problem.data)
     count = max(1, round(float(problem.psi_n) * points.eigenvalues.size))
@@ -66,5 +68,7 @@ def _warn(problem: Any, count: int) -> None:
     why = "the fixed point or the contour did not converge"
     if getattr(problem, "singular", False):
         why = "without ridge or early stopping divergences are infinite for some training sets: kl=False"
+    if hasattr(getattr(problem, "model", None), "activation"):
+        why = "no fixed point, or a mean over weights that takes too many draws: compare trials at their own"
     message = f"leave_one_out at N = {count} is nan: {why}"
     warnings.warn(message, ConvergenceWarning, stacklevel=4)

@@ -31,8 +31,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from simdiff.theory.leave_one_out.equivalent import ROUNDS, TOLERANCE, quadratic, weighted_square
+from simdiff.theory.leave_one_out.equivalent import ROUNDS, TOLERANCE
 from simdiff.theory.leave_one_out.population import Population
+from simdiff.theory.leave_one_out.products import quadratic, weighted_square
 from simdiff.theory.numerics.anderson import accelerated
 
 

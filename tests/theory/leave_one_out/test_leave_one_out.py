@@ -129,7 +129,7 @@ def test_what_cannot_be_is_one_line_or_nan_with_a_reason():
     for problem, message in (
         (denoiser(Gaussian(), Ridge(0.1), 1.0), "data: got 'Gaussian'; allowed: a finite set of points"),
         (denoiser(DIGITS, GradientFlow((1.0,)), 1.0, m=2), "m: got 2; allowed: math.inf"),
-        (simdiff.DenoisingScoreMatching(DIGITS, RandomFeatures(2.0)), "model: got 'RandomFeatures'"),
+        (simdiff.DenoisingScoreMatching(DIGITS, RandomFeatures(2.0)), "m: got 1; allowed: math.inf"),
         (simdiff.LinearSampling(DIGITS, Ridge(0.1), psi_n=2.0, bias=True), "bias: got True"),
     ):
         with pytest.raises(simdiff.InputError, match=message):
