@@ -66,9 +66,10 @@ def _beginning(points: Population, count: int, z: complex) -> Forms:
 
 def _solved(points: Population, count: int, z: complex, begin: Forms) -> Equivalent:
     with np.errstate(all="ignore"):  # what strays becomes nan, and is not converged
-        at, solved = (z.real, _on_axis) if z.imag == 0.0 else (z, _beside)
-        forms, found = solved(points, count, at, begin)
-        resolvent, forms = _resolvent(points.points, at, forms).astype(complex), forms.astype(complex)
+        on_axis = z.imag == 0.0
+        forms, found = _on_axis(points, count, z.real, begin) if on_axis else _beside(points, count, z, begin)
+        resolvent = _resolvent(points.points, z.real if on_axis else z, forms).astype(complex)
+        forms = forms.astype(complex)
         return Equivalent(z, resolvent, forms, found and _physical(z, forms))
 
 
