@@ -6,10 +6,10 @@
 
 `recovery` is the squared overlap of the sampled law's leading direction with the planted one, whose variance
 is `spike` in a bulk at 1. Above the transition trials at SIZES are extrapolated in 1/d and 1/d^2 to the limit
-of theory, without ridge and with one, which must not matter to directions. Most of what recovery scatters by
-is how long the training samples are along the planted direction, which `planted_variance` tells, whose mean is
-known exactly at every d: F is a x + b here, so that it is F(spike) / spike. What it is off in a trial, times
-the slope of recovery that theory expects, is taken from recovery: that changes no mean, whatever the slope, and
+of theory, without ridge and with one, which must not matter to directions. Most of the scatter of recovery is
+due to the length of the training samples along the planted direction. `planted_variance` tells it, and its
+mean is known exactly at every d, F(spike) / spike, since F is linear here. Its deviation in a trial, times the
+slope of recovery that theory expects, is taken from recovery: that changes no mean, whatever the slope, and
 halves standard deviations. `wrong` is the same test of the theory of 10% more samples; levels are shared among
 the rows (Bonferroni).
 
@@ -99,7 +99,8 @@ def limits(psi_n: float, ridge: float) -> list[dict[str, Any]]:
         for name, tested in (("verdict", value), ("wrong", more)):
             own = hypotheses(rows, ["recovery"], SIZES, theory={"recovery": tested})
             judged = judge_table(own, RULE).table.iloc[0]
-            row |= {"estimate": judged["estimate"], "stderr": judged["stderr"], name: judged["verdict"]}
+            row |= {"estimate": judged["estimate"], "stderr": judged["stderr"], "p_fit": judged["p_fit"]}
+            row[name] = judged["verdict"]
         print(row, flush=True)
         table.append(row)
     return table
