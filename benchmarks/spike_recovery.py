@@ -8,10 +8,10 @@
 is `spike` in a bulk at 1. Above the transition trials at SIZES are extrapolated in 1/d and 1/d^2 to the limit
 of theory, without ridge and with one, which must not matter to directions. Most of the scatter of recovery is
 due to the length of the training samples along the planted direction. `planted_variance` tells it, and its
-mean is known exactly at every d, F(spike) / spike, since F is linear here. Its deviation in a trial, times the
-slope of recovery that theory expects, is taken from recovery: that changes no mean, whatever the slope, and
-halves standard deviations. `wrong` is the same test of the theory of 10% more samples; levels are shared among
-the rows (Bonferroni).
+mean is known exactly at every d, F(spike) / spike, since F is linear here. Its deviation in a trial, times
+the slope of recovery that theory expects, is taken from recovery: that changes no mean, whatever the slope,
+and halves standard deviations. `wrong` is the same test of the theory of 10% more samples; levels are shared
+among the rows (Bonferroni).
 
 At the transition recovery falls as d^(-1/3), and its width is d^(-1/3), too: d^(1/3) recovery is one function
 of (spike - transition) d^b at all sizes, and curves of different sizes cross at the transition. Both the
