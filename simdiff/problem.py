@@ -218,6 +218,10 @@ class Problem(abc.ABC):
         """Flops of one trial at size d, up to a constant factor: how trials are spread over sizes."""
         return float(d) ** 3
 
+    def padded_cost(self, d: int) -> float:
+        """Flops with those of padding, which points that share a program share: for the size of batches."""
+        return self.cost(d)
+
     def describe(self) -> dict[str, Any]:
         """The problem as plain values, nested as its constructor arguments are."""
         return describe(self)

@@ -34,14 +34,14 @@ def batch_size(problem: Problem, d: int) -> int:
     Eight, unless a trial is so small that starting a batch would cost more than its trials (up to
     64), or so large that a batch would run for long (down to 1).
     """
-    flops = max(problem.cost(d), 1.0)
+    flops = max(problem.padded_cost(d), 1.0)
     if flops > _LARGE_TRIAL:
         return 2 ** max(0, int(math.log2(8 * _LARGE_TRIAL / flops)))
     return 2 ** min(6, max(3, int(math.log2(_SMALL_TRIAL / flops))))
 
 
 _LARGE_TRIAL = 1e11
-_SMALL_TRIAL = 1e8
+_SMALL_TRIAL = 1e9
 
 
 def trials_per_call(problem: Problem, d: int, session: Session = SESSION) -> int:

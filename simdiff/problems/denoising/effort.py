@@ -32,9 +32,10 @@ def memory(problem: Any, d: int, network: Any, columns: ColumnShares) -> int:
     return problem.data.stored_bytes + 8 * entries + nodes * shape.exact_noise
 
 
-def cost(problem: Any, d: int, network: Any) -> float:
+def cost(problem: Any, d: int, network: Any, padded: bool = False) -> float:
     """Flops of one trial, products of a matrix with its own transpose counted once."""
     n, p = problem.counts(d)
+    p = problem.shape(d).p if padded else p
     exact = math.isinf(problem.m)
     rows, fresh = (n, 0) if exact else (n * int(problem.m), 4 * d)
     average = n * network.average_terms(d) * p**2

@@ -75,3 +75,7 @@ class FeatureMap(TrialMap):
     def cost(self, problem: Any, d: int) -> float:
         """That of the products and of the solve."""
         return effort.cost(problem, d, self)
+
+    def padded_cost(self, problem: Any, d: int) -> float:
+        """The same with features that are padding."""
+        return effort.cost(problem, d, self, padded=True)

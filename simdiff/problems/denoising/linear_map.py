@@ -46,7 +46,7 @@ class LinearMap(FeatureMap):
     linear: ClassVar[bool] = True
     average_note: ClassVar[str] = "m = inf: the noise average is taken exactly given samples (no draws)"
 
-    def stored_width(self, p: int, fine: bool) -> int:
+    def stored_width(self, p: int, d: int, fine: bool) -> int:
         """Features are coordinates: none to add."""
         return p
 

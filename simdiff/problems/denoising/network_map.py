@@ -39,7 +39,7 @@ class NetworkMap(TrialMap):
     second_layer: ClassVar[bool] = False
     average_note: ClassVar[str] = "m = inf: noise is drawn anew in every step"
 
-    def stored_width(self, p: int, fine: bool) -> int:
+    def stored_width(self, p: int, d: int, fine: bool) -> int:
         """The width itself: a wider network would be another one."""
         return p
 

@@ -218,6 +218,10 @@ class DenoisingScoreMatching(Problem):
         """Flops of one trial."""
         return self._network.cost(self, d)
 
+    def padded_cost(self, d: int) -> float:
+        """With those of padded features."""
+        return self._network.padded_cost(self, d)
+
     def shape(self, d: int) -> Shape:
         """The static shapes of a trial at size d."""
         n, p = self.counts(d)
@@ -229,7 +233,7 @@ class DenoisingScoreMatching(Problem):
         stored, rho = power_of_two(n, SHORTEST), self.data.score_nonlinearity
         return Shape(
             d=d,
-            p=self._network.stored_width(p, fine=self.trainer.runs_long),
+            p=self._network.stored_width(p, d, fine=self.trainer.runs_long),
             block=min(_SMALL_BLOCK, stored) if exact else block_rows(rows, p),
             stored_rows=stored if stored * d * 4 <= _STORED_SAMPLES_BYTES else 0,
             dual_rows=bucket(rows, least=SHORTEST) if dual else 0,

@@ -38,8 +38,9 @@ class FirstLayer(NamedTuple):
 
 
 FEWEST = 128
-"""The least width that features are padded to: 64 would make the smallest trials quicker, and cost
-the default sweep ten more programs, each of which takes longer to compile than hundreds of such trials."""
+"""The least width that features are padded to where d is not larger, twice that elsewhere: less would make
+the smallest trials quicker, and cost the default sweep programs, each of which takes longer to compile than
+hundreds of such trials."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,9 +55,9 @@ class RandomFeatureMap(FeatureMap):
         "(no draws; the remaining 1/m effect is zero, the neglected terms are below 1e-6 of a metric)"
     )
 
-    def stored_width(self, p: int, fine: bool) -> int:
+    def stored_width(self, p: int, d: int, fine: bool) -> int:
         """Bucketed: one compilation serves many p."""
-        return bucket(p, fine, FEWEST)
+        return bucket(p, fine, FEWEST if d <= FEWEST else 2 * FEWEST)
 
     def average_terms(self, d: int) -> int:
         """Terms of the Mehler series."""

@@ -35,7 +35,7 @@ class TrialMap(abc.ABC):
     """How m = infinity is simulated, for a reader of the results."""
 
     @abc.abstractmethod
-    def stored_width(self, p: int, fine: bool) -> int:
+    def stored_width(self, p: int, d: int, fine: bool) -> int:
         """Columns in store for p features; those beyond p are zero. `fine`: few, at a program for each p."""
 
     @abc.abstractmethod
@@ -75,3 +75,7 @@ class TrialMap(abc.ABC):
     @abc.abstractmethod
     def cost(self, problem: Any, d: int) -> float:
         """Flops of one trial."""
+
+    def padded_cost(self, problem: Any, d: int) -> float:
+        """Flops with those of padding."""
+        return self.cost(problem, d)
