@@ -54,7 +54,7 @@ def init(key: Any, d: int) -> dict[str, Any]:
 def convolved(image: Any, filters: Any) -> Any:
     """Of the same size, with zeros around the image (side, side, channels): one product with its nine shifts.
 
-    XLA's own convolutions, and their gradients above all, take ten times as long on a CPU.
+    XLA's own convolutions, and their gradients above all, take several times as long on a CPU.
     """
     side = image.shape[0]
     around = jnp.pad(image, ((1, 1), (1, 1), (0, 0)))
@@ -153,8 +153,8 @@ def legend() -> list[Any]:
 
     lines = [Line2D([], [], c=f"C{k}", label=f"n = {n}") for k, n in enumerate(COUNTS)]
     lines += [Line2D([], [], c="0.4", ls=style, label=f"{of} images") for style, of in KINDS.items()]
-    dots = {"o": "best stopped", ">": "not before the end"}
-    return lines + [Line2D([], [], ls="", c="0.7", mec="k", marker=m, label=of) for m, of in dots.items()]
+    dots = {"best stopped": {"marker": "o", "mfc": "0.7"}, "not before the end": {"marker": ">", "mfc": "w"}}
+    return lines + [Line2D([], [], ls="", mec="k", label=of, **dot) for of, dot in dots.items()]
 
 
 def figure(table: pd.DataFrame) -> None:
