@@ -17,6 +17,7 @@ from jaxtyping import Array, Float32, Float64, Int, UInt32
 from simdiff.engine.threefry import bit_rows, folded
 
 
+@partial(jax.jit, static_argnums=2, inline=True)
 def normal_rows(key: Array, rows: Int[Array, " r"], columns: int) -> Float32[Array, "r columns"]:
     """Independent N(0, 1) entries of the given rows.
 

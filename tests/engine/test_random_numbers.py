@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from simdiff.engine import threefry as generator
-from simdiff.engine.random_numbers import integer_rows, normal_rows
+from simdiff.engine.random_numbers import _at_once, integer_rows, normal_rows, streams
 from simdiff.engine.symmetric_products import symmetric_product
 from simdiff.engine.threefry import threefry
 
@@ -50,6 +50,13 @@ def test_a_table_is_drawn_once_however_many_operations_use_it():
 
     table = lambda key: normal_rows(key, jnp.arange(1024), 16)  # noqa: E731
     assert 0 < generators(lambda key: symmetric_product(table(key).T)) == generators(table)
+
+
+def test_other_devices_draw_the_same_bits():
+    """They draw a table at once."""
+    draw = jax.jit(_at_once, static_argnums=0)
+    for count in (1, 5, 300):
+        np.testing.assert_array_equal(draw(150, KEY, jnp.arange(count)), rows(range(count), 150))
 
 
 def test_other_keys_and_rows_give_other_numbers():
@@ -122,3 +129,9 @@ def test_threefry_is_that_of_its_authors():
 def test_another_rotation_would_be_seen(monkeypatch):
     monkeypatch.setattr(generator, "_ROTATIONS", ((13, 15, 26, 6), (17, 29, 16, 25)))
     assert hashed((0, 0), (0, 0)) != ZEROS
+
+
+def test_streams_are_keys_folded_one_by_one():
+    own = jax.random.key_data(streams(KEY, 5))
+    each = [jax.random.key_data(jax.random.fold_in(KEY, k)) for k in range(5)]
+    np.testing.assert_array_equal(own, each)

@@ -51,8 +51,8 @@ def test_a_trial_is_what_numpy_gives(problem, size):
     found = jax.jit(lambda key: kernel(key, inputs))(key)
     parts = [jax.random.fold_in(key, i) for i in range(3)]
     kind = (problem.model.target, problem.weight)
-    train = draw_pairs(parts[0], jnp.arange(size), SCHEDULE, inputs, kind)
-    fresh = draw_pairs(parts[1], jnp.arange(64), SCHEDULE, inputs, kind)
+    draw = jax.jit(lambda key, rows: draw_pairs(key, rows, SCHEDULE, inputs, kind))
+    train, fresh = draw(parts[0], jnp.arange(size)), draw(parts[1], jnp.arange(64))
     phi, other = (np.asarray(problem.model.features(p.x, p.t, inputs["span"])) for p in (train, fresh))
     weights, y = np.asarray(train.weights), np.asarray(train.y)
     rows = phi * weights[:, None]
