@@ -1,6 +1,6 @@
 """Seconds of leave-one-out theory on a large data set: d = 784, 10,000 images, five values of N/d.
 
-    python benchmarks/leave_one_out_speed.py           # 28 x 28 patches of photographs, 10,032 of them
+    python benchmarks/leave_one_out_speed.py           # 28 x 28 patches of photographs, 10,208 of them
     python benchmarks/leave_one_out_speed.py FILE      # images of your own
 
 Linear denoisers, ridge 0.01, t = 0.1, noise average exact: test and train errors, the term of
