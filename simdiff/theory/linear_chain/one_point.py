@@ -136,7 +136,7 @@ def _follow(law: SpectralLaw, start: complex, end: complex, m: complex, halvings
     reached = _newton(law, end, m + _slope(law, m, start) * (end - start))
     if not np.isnan(reached):
         return reached
-    if halvings == 0:
+    if halvings == 0 or np.isnan(m):
         return complex(np.nan, np.nan)
     between = cmath.sqrt(start) * cmath.sqrt(end)
     m = _follow(law, start, between, m, halvings - 1)
@@ -161,8 +161,12 @@ def _slope(law: SpectralLaw, m: complex, z: complex) -> complex:
 
 
 def _equation(law: SpectralLaw, z: complex, m: complex) -> tuple[complex, complex]:
-    """z + 1/m - (1/psi_n) <s / (1 + m s)>, and its derivative by m."""
-    share = law.eigenvalues / (1.0 + m * law.eigenvalues)
-    weighted = law.weights * share
-    residual = z + 1.0 / m - weighted.sum() / law.psi_n
-    return complex(residual), complex(weighted @ share / law.psi_n - 1.0 / m**2)
+    """z + 1/m - (1/psi_n) <s / (1 + m s)>, and its derivative by m.
+
+    With r = 1 / (1 + m s) the last two terms are [1 - 1/psi_n + <r> / psi_n] / m, where nothing cancels as m
+    grows: at psi_n = 1 the spectrum begins at zero, and all of them do.
+    """
+    q, r = 1.0 / law.psi_n, 1.0 / (1.0 + m * law.eigenvalues)
+    mean, square = law.weights @ r, law.weights @ r**2
+    residual = z + (1.0 - q + q * mean) / m
+    return complex(residual), complex((q - 1.0 - 2.0 * q * mean + q * square) / m**2)

@@ -12,6 +12,7 @@ import simdiff
 from simdiff.data import Digits, Gaussian, PowerLaw
 from simdiff.engine import trial_keys
 from simdiff.engine.random_numbers import normal_rows
+from simdiff.theory.linear_chain import one_point
 from simdiff.theory.linear_chain.one_point import SpectralLaw
 from simdiff.theory.linear_chain.overlap import exact_map_square
 from simdiff.trainers import GradientFlow, Ridge
@@ -83,6 +84,20 @@ def test_the_mean_root_of_a_marchenko_pastur_law():
         root = np.sum(np.sqrt(x) * density * 0.5 * (high - low) * np.sin(angle)) * math.pi / 4000
         found = exact_map_square(SpectralLaw(np.ones(1), np.ones(1), psi_n))[0]
         assert found == pytest.approx(root**2, rel=1e-5)
+
+
+def test_a_spectrum_that_begins_at_zero_is_followed_to_it():
+    """Equal eigenvalues in the limit at N = d: the mean root of the quarter circle law is 8 / (3 pi)."""
+    found = simdiff.predict(two(PowerLaw(0.0), None, 1.0))
+    assert found["consistency"] == pytest.approx((8.0 / (3.0 * math.pi)) ** 2, rel=1e-6)
+
+
+def test_a_solution_that_is_lost_is_nan_soon(monkeypatch):
+    tried = []
+    monkeypatch.setattr(one_point, "_newton", lambda *at: tried.append(at) or complex(math.nan, math.nan))
+    law = SpectralLaw(np.ones(1), np.ones(1), 2.0)
+    assert np.isnan(one_point.companion(law, np.array([1j, 2j]))).all()
+    assert len(tried) < 4 * one_point.HALVINGS
 
 
 def test_one_split_is_the_problem_that_it_was():
