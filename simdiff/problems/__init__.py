@@ -6,6 +6,7 @@ from simdiff.problems.empirical_score.problem import EmpiricalScore
 from simdiff.problems.ensemble.problem import EnsembleSampling
 from simdiff.problems.generations.problem import Generations
 from simdiff.problems.linear_chain.problem import LinearSampling
+from simdiff.problems.network_sampling.problem import NetworkSampling
 
 __all__ = [
     "DenoisingScoreMatching",
@@ -14,4 +15,5 @@ __all__ = [
     "FewSampleFlow",
     "Generations",
     "LinearSampling",
+    "NetworkSampling",
 ]

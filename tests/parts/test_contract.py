@@ -5,6 +5,7 @@ import dataclasses
 import inspect
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,6 +56,19 @@ def test_a_part_is_built_from_its_entry_and_says_what_it_is(kind, name):
     assert inspect.getdoc(type(part))
     assert dataclasses.is_dataclass(part)
     assert part.__dataclass_params__.frozen
+
+
+def test_a_problem_that_registers_is_imported_with_its_room():
+    """Else `problem=` does not know it unless something else has imported it before."""
+    room = Path(inspect.getfile(simdiff.problems)).parent
+    modules = [
+        ".".join(("simdiff.problems", *file.relative_to(room).with_suffix("").parts))
+        for file in room.rglob("*.py")
+        if '@register("problem"' in file.read_text()
+    ]
+    imported = (room / "__init__.py").read_text()
+    assert len(modules) > 5
+    assert [module for module in modules if f"from {module} import" not in imported] == []
 
 
 @pytest.mark.parametrize(("kind", "name"), PARTS)
