@@ -11,7 +11,7 @@ import scipy.linalg
 from trial_reference import run_kernel
 
 import simdiff
-from simdiff.engine import SESSION, compilation
+from simdiff.engine import SESSION
 from simdiff.engine.random_numbers import integer_rows, normal_rows
 from simdiff.problems.denoising import manifold_evaluator
 from simdiff.problems.denoising import problem as denoising
@@ -151,11 +151,9 @@ CASES = {
 
 @pytest.fixture(scope="module", autouse=True)
 def small_blocks():
-    """Blocks much shorter than their rows; programs compiled in a hurry, which quarters the time."""
+    """Blocks much shorter than their rows."""
     with pytest.MonkeyPatch.context() as patch:
-        hurry = {"xla_backend_optimization_level": 0}
         patch.setattr(SESSION, "programs", {})
-        patch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | hurry)
         patch.setattr(denoising, "block_rows", lambda rows, features: 13)
         patch.setattr(denoising, "_SMALL_BLOCK", 5)
         yield
