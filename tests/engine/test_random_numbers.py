@@ -55,7 +55,7 @@ def test_a_table_is_drawn_once_however_many_operations_use_it():
 def test_other_devices_draw_the_same_bits():
     """They draw a table at once."""
     draw = jax.jit(_at_once, static_argnums=0)
-    for count in (1, 5, 300):
+    for count in (1, 300):
         np.testing.assert_array_equal(draw(150, KEY, jnp.arange(count)), rows(range(count), 150))
 
 
