@@ -43,10 +43,12 @@ def _looped(columns: int, key: Array, rows: Int[Array, " r"]) -> Float32[Array, 
     by JAX, which does it in one.
     """
     words = jax.random.key_data(jax.vmap(jax.random.fold_in, (None, 0))(key, rows))
-    count, step = len(rows), min(_up_to(_TILE // columns), -(-len(rows) // 2))
-    blocks = jnp.pad(words, ((0, -count % step), (0, 0))).reshape(-1, step, 2)
+    count = len(rows)
+    step = max(1, min(_up_to(_TILE // max(1, columns)), -(-count // 2)))
+    steps = -(-count // step)
+    blocks = jnp.pad(words, ((0, steps * step - count), (0, 0))).reshape(steps, step, 2)
     table = lax.map(lambda words: _normal(bit_rows((words[:, 0], words[:, 1]), columns)), blocks)
-    return table.reshape(-1, columns)[:count]
+    return table.reshape(steps * step, columns)[:count]
 
 
 def _up_to(length: int) -> int:

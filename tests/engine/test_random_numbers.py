@@ -52,6 +52,12 @@ def test_a_table_is_drawn_once_however_many_operations_use_it():
     assert 0 < generators(lambda key: symmetric_product(table(key).T)) == generators(table)
 
 
+def test_tables_may_be_empty():
+    assert rows(range(0), 16).shape == (0, 16)
+    assert rows(range(3), 0).shape == (3, 0)
+    np.testing.assert_array_equal(rows(range(1), 16), rows(range(3), 16)[:1])
+
+
 def test_other_devices_draw_the_same_bits():
     """They draw a table at once."""
     draw = jax.jit(_at_once, static_argnums=0)
