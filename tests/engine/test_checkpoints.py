@@ -1,5 +1,6 @@
 """Trials that are killed in the middle of training and taken up again end with the same curve, to the bit."""
 
+import functools
 import itertools
 import math
 import random
@@ -15,10 +16,10 @@ import numpy as np
 import optax
 import pandas as pd
 import pytest
-from dying_keeper import FACTS, DyingKeeper, Killed
+from dying_keeper import FACTS, DyingKeeper, Killed, curve_of, often_kept, undisturbed
 
 import simdiff
-from simdiff.engine import Session, run_trials, use_checkpoints
+from simdiff.engine import Session, use_checkpoints
 from simdiff.engine.staged_program import runs_in_windows
 from simdiff.engine.windows import Windows
 from simdiff.errors import InputError
@@ -50,25 +51,17 @@ OPTIMISER = optax.chain(optax.add_noise(1e-3, 0.5, 7), optax.sgd(0.01, momentum=
 PROBLEM = problem(STEPS)
 
 
-def curve(session, keeper=None, seed=3):
-    (rows,) = run_trials(PROBLEM, D, seed, [1, 2], "auto", session, keeper)
-    return rows[[metric.name for metric in PROBLEM.metrics]].to_numpy()
+curve = functools.partial(curve_of, PROBLEM, D)
 
 
 @pytest.fixture(scope="module")
 def often():
-    session = Session()
-    use_checkpoints(1e-6, session)
-    return session
+    return often_kept()
 
 
 @pytest.fixture(scope="module")
 def whole(often):
-    """In a few long windows, and nothing kept."""
-    often.checkpoint = 1e3
-    found = curve(often)
-    often.checkpoint = 1e-6
-    return found
+    return undisturbed(often, curve)
 
 
 @pytest.mark.heavy

@@ -10,7 +10,7 @@ import pytest
 from toy_problems import Fragile, Mean, Path
 
 import simdiff
-from simdiff.engine import batch_size, batches, devices, run_trials
+from simdiff.engine import batch_size, batches, devices, program_key, run_trials
 from simdiff.errors import InputError
 
 FACTS = ["duration"]
@@ -65,6 +65,13 @@ def test_batches_are_smaller_where_trials_are_dearer():
     assert sizes == sorted(sizes, reverse=True)
     assert (sizes[0], sizes[8], sizes[-1]) == (64, 8, 1)
     assert all(size & (size - 1) == 0 for size in sizes)
+
+
+def test_points_with_the_same_padded_lengths_share_a_program():
+    """Though their costs differ, and so would their batches."""
+    of = lambda psi_p: dataclasses.replace(SMALL, model=simdiff.models.RandomFeatures(psi_p))  # noqa: E731
+    assert program_key(of(0.25), 64) == program_key(of(2.0), 64) != program_key(of(3.0), 64)
+    assert of(2.0).cost(64) > 3 * of(0.25).cost(64)
 
 
 def test_columns_of_a_trial():

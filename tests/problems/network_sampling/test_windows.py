@@ -1,14 +1,16 @@
 """Trainings at all noise levels that are killed in the middle end with the same curve, to the bit."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from dying_keeper import DyingKeeper, Killed
+from dying_keeper import DyingKeeper, Killed, curve_of, often_kept, undisturbed
 
 import simdiff
 from simdiff.analysis import generated_samples
-from simdiff.engine import Session, run_trials, use_checkpoints
+from simdiff.engine import Session
 
 
 def init(key, d):
@@ -32,25 +34,17 @@ PARTS = {"parameters": 0, "Adam's memory": 3, "average": 8, "step of divergence"
 """The first array of each in a state: two of parameters, five of Adam, a count of the schedule, ..."""
 
 
-def curve(session, keeper=None):
-    (rows,) = run_trials(PROBLEM, 4, 3, [1, 2], "auto", session, keeper)
-    return rows[[metric.name for metric in PROBLEM.metrics]].to_numpy()
+curve = functools.partial(curve_of, PROBLEM, 4)
 
 
 @pytest.fixture(scope="module")
 def often():
-    session = Session()
-    use_checkpoints(1e-6, session)
-    return session
+    return often_kept()
 
 
 @pytest.fixture(scope="module")
 def whole(often):
-    """In a few long windows, and nothing kept."""
-    often.checkpoint = 1e3
-    found = curve(often)
-    often.checkpoint = 1e-6
-    return found
+    return undisturbed(often, curve)
 
 
 @pytest.mark.heavy
