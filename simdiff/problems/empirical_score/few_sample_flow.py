@@ -36,7 +36,7 @@ class FewSampleFlow(Problem):
         ridge: > 0.
         labels: "learned", or "given": denoisers are trained with the true labels for sign(w.x_t^i).
         steps: of the flow, each with two denoisers. Learned labels become right at t of order d^(-1/2): with
-            fewer than sqrt(d) steps overlap and norm end too large, by 0.3% and 0.5% with 24 at d = 4,096.
+            fewer than sqrt(d) steps overlap and norm end too large.
         samples: generated in a trial.
 
     Raises:
