@@ -20,16 +20,18 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from simdiff.errors import InputError
-from simdiff.store import compaction, files, provenance, shards, tables
+from simdiff.store import compaction, files, provenance, schema, shards, tables
 from simdiff.store.checkpoints import Checkpoints
+from simdiff.store.recent import Recent
 
 MARKER = "simdiff.json"
 OUTPUTS = ("config.yaml", "report.html", "report.md", "summary.csv", "summary.parquet")
@@ -53,7 +55,7 @@ class RunFolder:
 
     def __init__(self, path: str | os.PathLike[str], *, create: bool = True) -> None:
         self.path = files.expanded(path)
-        self._cache = shards.ShardCache()
+        self._cache, self._recent = shards.ShardCache(), Recent(most=16)
         if create:
             found = self._present()
             self._refuse_foreign(found)
@@ -92,16 +94,12 @@ class RunFolder:
         Raises:
             InputError: a file is truncated or damaged; the message says which.
         """
-        rows = self._complete(lambda there: self._cache.read(there), point, d, seed)
-        wanted = {"point": point, "d": d, "seed": seed}
-        mask = np.ones(len(rows), dtype=bool)
-        for name, value in wanted.items():
-            mask &= True if value is None else (rows[name] == value).to_numpy()
-        return rows if mask.all() else rows[mask].reset_index(drop=True)
+        found = tuple(self._complete(point, d, seed))
+        return self._recent.frame((point, d, seed), found, lambda: _selected(found, point, d, seed))
 
     def finished(self, point: str, d: int, seed: int) -> set[int]:
         """List the trials (indices) that are stored, whatever their status."""
-        return self._complete(lambda there: self._cache.trials(there, point, d, seed), point, d, seed)
+        return shards.trials_of(self._complete(point, d, seed), point, d, seed)
 
     def checkpoints(self, point: str, facts: Mapping[str, Any]) -> Checkpoints:
         """Where the states of a point's trials are kept that are under way; see `checkpoints`."""
@@ -226,15 +224,13 @@ class RunFolder:
         points = shards.list_points(self._trials) if point is None else [point]
         return [shard for p in points for shard in shards.list_shards(self._trials / p, d, seed)]
 
-    def _complete(
-        self, read: Callable[[list[shards.Shard]], Any], point: str | None, d: int | None, seed: int | None
-    ) -> Any:
-        """What `read` finds in shards none of which goes meanwhile: its rows may have moved to others."""
+    def _complete(self, point: str | None, d: int | None, seed: int | None) -> list[pa.Table]:
+        """The rows of all shards at one moment: if one goes before it is read, its rows may be in others."""
         while True:
             there = self._shards(point, d, seed)
-            found = read(there)
-            if {shard.path for shard in there} <= {shard.path for shard in self._shards(point, d, seed)}:
-                return found
+            tables = self._cache.tables(there)
+            if len(tables) == len(there) or {*_paths(there)} <= {*_paths(self._shards(point, d, seed))}:
+                return tables
 
     def _own(self, name: str, folder: str = "") -> Path:
         """Give the path of a file to write, unless a file from before the first run has that name."""
@@ -263,6 +259,19 @@ class RunFolder:
     def _marker(self) -> dict[str, Any]:
         path = self.path / MARKER
         return _read_json(path, ("program", "foreign")) if path.exists() else {}
+
+
+def _selected(tables: Sequence[pa.Table], point: str | None, d: int | None, seed: int | None) -> pd.DataFrame:
+    """The rows in the tables of a point, size or seed: a shard that was renamed may have others too."""
+    rows = schema.union(tables)
+    mask = np.ones(len(rows), dtype=bool)
+    for name, value in (("point", point), ("d", d), ("seed", seed)):
+        mask &= True if value is None else (rows[name] == value).to_numpy()
+    return rows if mask.all() else rows[mask].reset_index(drop=True)
+
+
+def _paths(found: Iterable[shards.Shard]) -> Iterator[Path]:
+    return (shard.path for shard in found)
 
 
 def _names(folder: Path) -> list[str]:

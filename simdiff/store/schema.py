@@ -5,6 +5,7 @@ Tables with different metrics are joined by name. The columns are those of `colu
 
 from __future__ import annotations
 
+import functools
 import numbers
 from collections.abc import Sequence
 from typing import Any
@@ -26,8 +27,8 @@ def to_table(frame: pd.DataFrame) -> pa.Table:
     check_columns(list(frame.columns))
     arrays = {name: _array(frame[name]) for name in column_order(frame.columns)}
     table = pa.table(arrays)
-    _check_least(frame, "d", 1)
-    _check_least(frame, "trial", 0)
+    _check_least(table, "d", 1)
+    _check_least(table, "trial", 0)
     return table
 
 
@@ -51,15 +52,29 @@ def union(tables: Sequence[pa.Table]) -> pd.DataFrame:
     # Encoded texts are reordered as numbers, which is quick; they are spelt out afterwards.
     whole = whole.select(names).unify_dictionaries().combine_chunks()
     whole = whole.take(pa.array(_order(whole)))
-    return whole.cast(pa.schema([(name, _arrow(name)) for name in names])).to_pandas()
+    return whole.cast(pa.schema([(name, _arrow(name)) for name in names])).to_pandas(use_threads=False)
 
 
 def _order(table: pa.Table) -> np.ndarray:
     """Which rows of the table to keep, in the order to keep them in."""
-    keys = table.select([key for key in KEYS if key in table.column_names]).to_pandas()
-    keys["point"] = keys["point"].astype(str)
-    first = keys.drop_duplicates()
-    return first.sort_values(list(first.columns), kind="stable").index.to_numpy()
+    keys = [_sortable(table.column(key)) for key in KEYS if key in table.column_names]
+    order = np.lexsort(keys[::-1])  # stable: of equal rows the first comes first
+    fresh = np.zeros(len(order), dtype=bool)
+    fresh[:1] = True
+    for key in keys:
+        here = key[order]
+        fresh[1:] |= (here[1:] != here[:-1]) & ~((here[1:] != here[1:]) & (here[:-1] != here[:-1]))
+    return order[fresh]
+
+
+def _sortable(column: pa.ChunkedArray) -> np.ndarray:
+    """A column of keys as numbers (rows,) in the same order: texts by their rank, null last."""
+    if not pa.types.is_dictionary(column.type):
+        return column.to_numpy()
+    whole = column.combine_chunks()
+    names = np.array(whole.dictionary.to_pylist(), dtype=str)
+    places = np.append(np.unique(names, return_inverse=True)[1], len(names))
+    return places[whole.indices.fill_null(-1).to_numpy()]
 
 
 def check_columns(names: Sequence[Any]) -> None:
@@ -82,15 +97,18 @@ def _used(name: str, tables: Sequence[pa.Table]) -> bool:
     return any(name in table.column_names for table in tables)
 
 
+@functools.cache
 def _empty() -> pa.Table:
     """No rows of the full schema: it gives an empty union its columns and types."""
     return pa.schema([(name, _encoded(name)) for name in TYPES]).empty_table()
 
 
+@functools.cache
 def _arrow(name: str) -> pa.DataType:
     return pa.type_for_alias(TYPES.get(name, "float64"))
 
 
+@functools.cache
 def _encoded(name: str) -> pa.DataType:
     return pa.dictionary(pa.int32(), pa.string()) if name in TEXT else _arrow(name)
 
@@ -105,6 +123,8 @@ def _array(column: pd.Series) -> pa.Array:
     kind = _arrow(str(column.name))
     if kind == pa.string():
         return pa.array(_texts(column), type=kind)
+    if column.dtype == kind.to_pandas_dtype():  # as it is to be stored
+        return pa.array(column.to_numpy(), type=kind, from_pandas=False)
     if kind == pa.int64():
         return pa.array(_integers(column), type=kind)
     return pa.array(_floats(column), type=kind, from_pandas=False)
@@ -138,6 +158,7 @@ def _floats(column: pd.Series) -> np.ndarray:
 _METRIC_HINT = "a column that is not part of the schema is a metric"
 
 
-def _check_least(frame: pd.DataFrame, name: str, least: int) -> None:
-    if len(frame) and frame[name].min() < least:
-        raise InputError(f"column {name!r}", frame[name].min(), f"integers >= {least}")
+def _check_least(table: pa.Table, name: str, least: int) -> None:
+    values = table.column(name).to_numpy()
+    if len(values) and values.min() < least:
+        raise InputError(f"column {name!r}", values.min(), f"integers >= {least}")

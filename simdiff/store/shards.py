@@ -11,6 +11,7 @@ import io
 import itertools
 import os
 import re
+import threading
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -44,15 +45,20 @@ def write_shards(root: Path, frame: pd.DataFrame) -> list[Path]:
     All rows of a trial must come in one call: a trial of which any row is stored counts as finished.
     """
     table = schema.to_table(frame)
-    keys = table.select(["point", "d", "seed"]).to_pandas()
-    for point in keys["point"].unique():
+    for point in pc.unique(table.column("point")).to_pylist():
         if not _POINT.fullmatch(point):
             raise InputError("column 'point'", point, "letters, digits, '-' and '_'")
-    groups = keys.groupby(["point", "d", "seed"], sort=True).groups.items()
-    return [
-        _write(root / point, int(d), int(seed), table.take(pa.array(rows)))
-        for (point, d, seed), rows in groups
-    ]
+    return [_write(root / point, d, seed, rows) for (point, d, seed), rows in _groups(table)]
+
+
+def _groups(table: pa.Table) -> Iterator[tuple[tuple[str, int, int], pa.Table]]:
+    """Each (point, d, seed) in the table, sorted, and its rows."""
+    found: dict[tuple[str, int, int], list[int]] = {}
+    keys = (table.column(name).to_pylist() for name in ("point", "d", "seed"))
+    for row, key in enumerate(zip(*keys, strict=True)):
+        found.setdefault(key, []).append(row)
+    for key in sorted(found):
+        yield key, table if len(found) == 1 else table.take(pa.array(found[key]))
 
 
 def _write(folder: Path, d: int, seed: int, table: pa.Table) -> Path:
@@ -149,35 +155,35 @@ def _seen(entry: os.DirEntry[str]) -> Shard | None:
 
 
 class ShardCache:
-    """Reads shards, and each unchanged one only once."""
+    """Reads shards, and each unchanged one only once; threads may share it."""
 
     def __init__(self) -> None:
         self._tables: dict[Path, tuple[Shard, pa.Table]] = {}
+        self._lock = threading.Lock()
 
-    def read(self, shards: Iterable[Shard]) -> pd.DataFrame:
-        """Read all rows of the shards, each (point, d, seed, trial, time) once; see `schema.union`.
-
-        Shards that another process has deleted since they were listed are left out.
-        """
-        return schema.union([table for shard in shards if (table := self._table(shard)) is not None])
-
-    def trials(self, shards: Iterable[Shard], point: str, d: int, seed: int) -> set[int]:
-        """List the trials of one point, size and seed that the shards hold, whatever their status."""
-        found: set[int] = set()
-        for table in map(self._table, shards):
-            if table is not None:
-                match = (table["d"].to_numpy() == d) & (table["seed"].to_numpy() == seed)
-                match &= pc.equal(table["point"].cast(pa.string()), point).to_numpy()
-                found.update(table["trial"].to_numpy()[match].tolist())
-        return found
+    def tables(self, shards: Iterable[Shard]) -> list[pa.Table]:
+        """The rows of each shard; fewer tables than shards where some have gone since they were listed."""
+        return [table for shard in shards if (table := self._table(shard)) is not None]
 
     def _table(self, shard: Shard) -> pa.Table | None:
-        known = self._tables.get(shard.path)
+        with self._lock:
+            known = self._tables.get(shard.path)
         if known is not None and known[0] == shard:
             return known[1]
         try:
             table = read_shard(shard.path)
         except FileNotFoundError:
             return None
-        self._tables[shard.path] = (shard, table)
+        with self._lock:
+            self._tables[shard.path] = (shard, table)
         return table
+
+
+def trials_of(tables: Iterable[pa.Table], point: str, d: int, seed: int) -> set[int]:
+    """List the trials of one point, size and seed in the tables of shards, whatever their status."""
+    found: set[int] = set()
+    for table in tables:
+        match = (table["d"].to_numpy() == d) & (table["seed"].to_numpy() == seed)
+        match &= pc.equal(table["point"].cast(pa.string()), point).to_numpy()
+        found.update(table["trial"].to_numpy()[match].tolist())
+    return found
