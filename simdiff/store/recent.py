@@ -11,7 +11,7 @@ import pandas as pd
 
 
 class Recent:
-    """The frames made last for each of at most `most` questions, and what each was made from."""
+    """The frames made last, of at most `most` rows in all, and what each was made from."""
 
     def __init__(self, most: int) -> None:
         self._most, self._lock = most, threading.Lock()
@@ -27,6 +27,6 @@ class Recent:
         with self._lock:
             self._kept[question] = source, frame
             self._kept.move_to_end(question)
-            while len(self._kept) > self._most:
+            while sum(len(kept) for _, kept in self._kept.values()) > self._most:
                 self._kept.popitem(last=False)
         return frame.copy()

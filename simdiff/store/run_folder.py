@@ -55,7 +55,7 @@ class RunFolder:
 
     def __init__(self, path: str | os.PathLike[str], *, create: bool = True) -> None:
         self.path = files.expanded(path)
-        self._cache, self._recent = shards.ShardCache(), Recent(most=16)
+        self._cache, self._recent = shards.ShardCache(), Recent(most=50_000)
         if create:
             found = self._present()
             self._refuse_foreign(found)

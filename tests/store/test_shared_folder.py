@@ -55,11 +55,13 @@ def test_frames_are_made_again_when_their_source_changes_or_others_came_since():
     made = []
 
     def frame(question, source, recent):
-        return recent.frame(question, source, lambda: made.append(question) or pd.DataFrame({"a": source}))
+        return recent.frame(
+            question, source, lambda: made.append(question) or pd.DataFrame({"a": source * 2})
+        )
 
-    recent = Recent(most=2)
+    recent = Recent(most=4)
     for question, source in (("a", (1,)), ("a", (1,)), ("b", (1,)), ("a", (2,)), ("a", (2,)), ("c", (1,))):
-        assert tuple(frame(question, source, recent)["a"]) == source
+        assert tuple(frame(question, source, recent)["a"]) == source * 2
     assert made == ["a", "b", "a", "c"]
     frame("a", (2,), recent)
     assert made == ["a", "b", "a", "c"]

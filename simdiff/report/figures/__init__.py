@@ -17,7 +17,7 @@ from simdiff.errors import InputError, check_choice, check_integer
 from simdiff.identity.description import flatten
 from simdiff.parts import registry
 from simdiff.report.figures.base import Figure, Material, Settings
-from simdiff.report.plots.style import save
+from simdiff.report.plots.style import lay_out, save
 from simdiff.store import RunFolder
 from simdiff.validation.study import Study
 
@@ -89,14 +89,17 @@ def make_tables(material: Material) -> dict[str, pd.DataFrame]:
 
 
 def draw_all(material: Material, told: Told = unheard) -> dict[str, Any]:
-    """{name: figure} of what the settings ask for, and of the figures of every run; `told` hears of each."""
+    """{name: figure} of what the settings ask for, and of the figures of every run; `told` hears of each.
+
+    They are laid out, ready to be saved.
+    """
     if material.settings["kind"] == "none":
         return {}
     drawn: dict[str, Any] = {}
     for name, figure in figures().items():
         told(f"drawing {name.replace('_', ' ')}")
         drawn[name] = figure.draw(material)
-    return {name: figure for name, figure in drawn.items() if figure is not None}
+    return {name: lay_out(figure) for name, figure in drawn.items() if figure is not None}
 
 
 def saved(drawn: Mapping[str, Any], folder: RunFolder) -> list[Path]:

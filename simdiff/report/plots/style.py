@@ -226,6 +226,28 @@ def verdict_handles(kinds: set[str]) -> list[Line2D]:
     return handles
 
 
+@house()
+def lay_out(figure: Figure) -> Figure:
+    """Place panels and legends for good, as a PNG of `save` has them; returns the figure.
+
+    Else every file lays it out anew and is drawn twice. What is added afterwards gets no room of its own.
+    """
+    if (engine := figure.get_layout_engine()) is not None:
+        dots, figure.dpi = figure.dpi, DPI
+        engine.execute(figure)
+        figure.dpi = dots
+        with _no_layout():
+            figure.set_layout_engine(None)  # "none" leaves a stand-in, for which all is still drawn twice
+    return figure
+
+
+@contextlib.contextmanager
+def _no_layout() -> Iterator[None]:
+    """The house style without its layout, which a figure that has none would get by being saved."""
+    with house(), matplotlib.rc_context({"figure.constrained_layout.use": False}):
+        yield
+
+
 def save(figure: Figure, path: str | Path) -> tuple[Path, Path]:
     """Write `path`.png (200 dots an inch) and `path`.pdf; returns both paths.
 
@@ -242,7 +264,7 @@ def save(figure: Figure, path: str | Path) -> tuple[Path, Path]:
     for target, (kind, facts) in zip(out, metadata.items(), strict=True):
         part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
         try:
-            with house():
+            with _no_layout():
                 figure.savefig(part, format=kind, metadata=facts)
             os.replace(part, target)
         finally:
@@ -256,7 +278,7 @@ def svg(figure: Figure, name: str) -> str:
     So several of them can stand in one page, and the same figure gives the same text.
     """
     out = io.StringIO()
-    with house(), matplotlib.rc_context({"svg.hashsalt": name, "savefig.dpi": 110}):
+    with _no_layout(), matplotlib.rc_context({"svg.hashsalt": name, "savefig.dpi": 110}):
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     text = out.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)

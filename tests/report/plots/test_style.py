@@ -35,6 +35,36 @@ def test_saved_bytes_depend_on_the_figure_alone(tmp_path):
         assert first[i].read_bytes() != other[i].read_bytes()
 
 
+@style.house()
+def two_panels_with_a_bar() -> Figure:
+    figure, axes = style.panels(2)
+    lines = [ax.plot([1, 2, 3], [1, 4, 9], label="$x^2$")[0] for ax in axes]
+    axes[1].set(xlabel=r"$\psi_p$", ylabel="test error")
+    figure.colorbar(axes[0].imshow([[0.0, 1.0]]), ax=axes[0])
+    style.legend_above(figure, lines)
+    return figure
+
+
+def places_of(figure: Figure) -> list[tuple[float, ...]]:
+    return [ax.get_position(original=True).bounds for ax in figure.axes]
+
+
+@pytest.mark.parametrize("make", [one_line, two_panels_with_a_bar])
+def test_a_figure_that_is_laid_out_is_drawn_once_a_file_and_looks_the_same(tmp_path, monkeypatch, make):
+    drawn, draw = [], Figure.draw
+    monkeypatch.setattr(Figure, "draw", lambda self, *rest: drawn.append(self) or draw(self, *rest))
+    usual, _ = style.save(make(), tmp_path / "usual")
+    assert len(drawn) == 4
+    figure = style.lay_out(make())
+    places = places_of(figure)
+    drawn.clear()
+    style.svg(figure, "curve")
+    png, _ = style.save(figure, tmp_path / "curve")
+    assert len(drawn) == 3
+    assert png.read_bytes() == usual.read_bytes()
+    assert places_of(figure) == places != places_of(make())
+
+
 def test_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
     png, _ = style.save(one_line(), tmp_path / "curve")
     before = png.read_bytes()
