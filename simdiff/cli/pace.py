@@ -15,7 +15,7 @@ class Pace:
     A trial takes an overhead and a time in proportion to its cost: the quickest trial seen tells the first,
     and the costliest one, with that taken off, the second. Small trials are all overhead, so the work done in
     the time so far would expect large ones to take hundreds of times too long. The first batch of a program
-    waits for its compilation; later batches tell how long, and a program without any tells no speed.
+    waits for its compilation; later batches tell how long.
     """
 
     fastest: dict[Hashable, tuple[float, float]] = dataclasses.field(default_factory=dict)
@@ -37,12 +37,26 @@ class Pace:
 
     def trials(self, cost: float, count: float) -> float:
         """Seconds that so many trials of this cost will take; nan if only cheaper ones have been seen."""
-        seen = [self.fastest[program] for program in self.settled or self.fastest]
+        seen = self._seen()
         least, overhead = min(seen, key=lambda one: one[1])
         most, slow = max(seen)
         if most == least:
             return count * overhead if cost <= least else math.nan
         return count * (overhead + (slow - overhead) / (most - least) * max(0.0, cost - least))
+
+    def _seen(self) -> list[tuple[float, float]]:
+        """(cost, seconds) of trials of programs with several batches; of one more where these tell no slope.
+
+        The only batch of a program counts with what others were waited for taken off.
+        """
+        settled = [self.fastest[program] for program in self.settled]
+        if not settled or max(settled)[0] > min(settled)[0]:
+            return settled or list(self.fastest.values())
+        cost, (count, seconds) = max(
+            (self.fastest[program][0], first) for program, first in self.firsts.items()
+        )
+        beyond = cost, max(settled[0][1], (seconds - self.programs(1)) / count)
+        return [*settled, beyond] if cost > settled[0][0] else settled
 
     def programs(self, count: int) -> float:
         """Seconds that further programs will be waited for."""

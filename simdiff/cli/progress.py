@@ -7,7 +7,7 @@ import datetime
 import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from simdiff.cli.pace import Pace
+from simdiff.engine import program_key
 from simdiff.report.figures import Told, unheard
 from simdiff.validation.study import Progress as Callback
 from simdiff.validation.study import Study
@@ -32,7 +33,8 @@ class RunProgress:
     def __init__(self, studies: Sequence[Study]) -> None:
         self._studies = studies
         self._current = 0
-        self._wanted = [dict.fromkeys(study.sizes, study.rule.min_trials) for study in studies]
+        self._costs = [{d: study.problem.padded_cost(d) for d in study.sizes} for study in studies]
+        self._wanted = [{d: study.rule.pilot(d) for d in study.sizes} for study in studies]
         self._pilots = [self._work(i) for i in range(len(studies))]
         self._done = 0.0
         self._pace = Pace()
@@ -79,19 +81,23 @@ class RunProgress:
 
     def _count(self, d: int, finished: int, wanted: int) -> None:
         """Add the trials that are new; the first report of a stage tells those found in the store."""
-        key = (self._current, d)
+        key = self._current, d
         before, stage = self._last.get(key, (0, -1))
         self._last[key] = (finished, wanted)
         self._wanted[self._current][d] = wanted
-        cost, count, now = self._studies[self._current].problem.cost(d), finished - before, time.monotonic()
+        cost, count, now = self._costs[self._current][d], finished - before, time.monotonic()
         self._done += count * cost
         if stage == wanted and count > 0:
-            self._pace.learn(key, cost, count, now - self._moment)
+            self._pace.learn(self._program(d), cost, count, now - self._moment)
         self._moment = now
 
+    def _program(self, d: int) -> Hashable:
+        """What points have in common that wait for one compilation between them."""
+        study = self._studies[self._current]
+        return program_key(study.problem, d, study.dtype) or (self._current, d)
+
     def _work(self, number: int) -> float:
-        problem = self._studies[number].problem
-        return sum(problem.cost(d) * count for d, count in self._wanted[number].items())
+        return sum(self._costs[number][d] * count for d, count in self._wanted[number].items())
 
     def _total(self) -> float:
         """The work of all points as far as it is known."""
@@ -101,11 +107,8 @@ class RunProgress:
 
     def _growth(self) -> float:
         """How many times its pilot's work a point was found to need."""
-        before, pilots = (sum(each) for each in (self._finished(), self._pilots[: self._current]))
+        before, pilots = sum(map(self._work, range(self._current))), sum(self._pilots[: self._current])
         return before / pilots if pilots else 1.0
-
-    def _finished(self) -> list[float]:
-        return [self._work(i) for i in range(self._current)]
 
     def _left(self) -> str:
         seconds = self._seconds_left() if self._pace.known else math.nan
@@ -113,12 +116,13 @@ class RunProgress:
 
     def _seconds_left(self) -> float:
         """Of this point and later ones, with their programs; each grows as the points before it did."""
-        seconds = self._pace.programs(sum(len(study.sizes) for study in self._studies[self._current + 1 :]))
-        for i, study in list(enumerate(self._studies))[self._current :]:
+        later, growth = range(self._current, len(self._studies)), self._growth()
+        seconds = self._pace.programs(sum(len(self._studies[i].sizes) for i in later[1:]))
+        for i in later:
             for d, wanted in self._wanted[i].items():
-                expected = max(wanted, self._growth() * study.rule.min_trials)
+                expected = max(wanted, growth * self._studies[i].rule.pilot(d))
                 count = expected - self._last.get((i, d), (0, 0))[0]
-                seconds += self._pace.trials(study.problem.cost(d), max(0.0, count))
+                seconds += self._pace.trials(self._costs[i][d], count) if count > 0 else 0.0
         return seconds
 
 

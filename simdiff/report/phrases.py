@@ -9,6 +9,7 @@ import pandas as pd
 
 from simdiff.report.plots import columns
 from simdiff.report.plots.numbers import plain_text
+from simdiff.validation.rule import pilot_of_large
 
 
 def plural(count: int, word: str) -> str:
@@ -42,7 +43,7 @@ def unfinished(summary: pd.DataFrame, lacking: Mapping[str, Mapping[int, int]]) 
 
 def missing(summary: pd.DataFrame, rule: Mapping[str, Any], lacking: Mapping[str, Mapping[int, int]]) -> str:
     """List the points that lack trials, then what ended without the precision or the trials it needs."""
-    least = int(rule.get("min_trials") or 2)
+    least = pilot_of_large(int(rule.get("min_trials") or 2))
     first = summary.drop_duplicates("point").set_index("point")
     lines = [
         f"- {where(first.loc[point], columns.varying(summary))}: unfinished: "

@@ -23,6 +23,9 @@ NEGLIGIBLE = 0.02
 
 CORRECTIONS = ("holm", "none")
 
+_FEWEST = 4
+"""Trials that a variance is taken from."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
@@ -41,7 +44,8 @@ class Rule:
     none.
         None supposes 1/d and 1/d^2 (1/d for two sizes), and then a rejection must survive the rival exponents
         2/3 and 4/3; see `corrections`.
-    min_trials: trials at each size in the pilot stage, before the first standard error is looked at.
+    min_trials: trials at each size in the pilot stage, before the first standard error is looked at; two
+        thirds of them, `pilot`, at sizes above the median, whose trials take most of the time.
     max_trials: trials at each size at most.
     batch: trials are added in multiples of this.
     budget: most that all trials of a point may cost, in the unit of the costs given to `next_trials`.
@@ -69,7 +73,7 @@ class Rule:
         object.__setattr__(self, "sizes", _check_sizes(self.sizes, 2 if self.extrapolate else 1))
         object.__setattr__(self, "absolute", check_number("absolute", self.absolute, least=0))
         object.__setattr__(self, "extrapolation", self._checked_extrapolation())
-        check_integer("min_trials", self.min_trials, least=4)
+        check_integer("min_trials", self.min_trials, least=_FEWEST)
         check_integer("max_trials", self.max_trials, least=self.min_trials)
         check_integer("batch", self.batch, least=1)
         if self.budget is not None:
@@ -94,6 +98,11 @@ class Rule:
     def rival(self) -> Corrections | None:
         """The corrections that a rejection must survive, too; None where the user stated which there are."""
         return rival(self.corrections) if self.extrapolate and self.extrapolation is None else None
+
+    def pilot(self, d: int) -> int:
+        """Trials of the pilot stage at size d."""
+        dear = 2 * sum(size < d for size in self.sizes) >= len(self.sizes)
+        return pilot_of_large(self.min_trials) if dear else self.min_trials
 
     def target(self, scale: float) -> float:
         """Return the asked half width for a value of magnitude |scale|."""
@@ -125,8 +134,14 @@ class Rule:
             f"{subject}; a theory is rejected at p < {self.alpha:g} ({family}); "
             f"accepted if not rejected and the half width of its {CONFIDENCE:.0%} confidence interval is "
             f"at most {self.precision:.2%} of theory{allowance}; otherwise inconclusive. "
-            f"{self.min_trials} to {self.max_trials} trials a size, added until the standard errors suffice."
+            f"{self._pilots_text()} to {self.max_trials} trials a size, "
+            f"added until the standard errors suffice."
         )
+
+    def _pilots_text(self) -> str:
+        dear = self.pilot(self.sizes[-1])
+        larger = f" ({dear} at the larger sizes)" if dear < self.min_trials else ""
+        return f"{self.min_trials}{larger}"
 
     def _corrections_text(self) -> str:
         text = in_words(self.corrections)
@@ -135,6 +150,11 @@ class Rule:
         if self.rival is not None:
             text += f", supposed; a rejection must survive {in_words(self.rival)}"
         return text
+
+
+def pilot_of_large(min_trials: int) -> int:
+    """Trials of the pilot stage at a size whose trials are dear."""
+    return min(min_trials, max(_FEWEST, -(-2 * min_trials // 3)))
 
 
 def _check_sizes(sizes: Any, least: int) -> tuple[int, ...]:

@@ -1,6 +1,6 @@
 """When to stop adding trials, without spoiling the p-values.
 
-A pilot of `rule.min_trials` trials per size gives first standard deviations; from then on trials are added
+A pilot of `rule.pilot(d)` trials per size gives first standard deviations; from then on trials are added
 where they are cheapest (`allocation`) until every confidence interval of the limit is as narrow as asked.
 The decision uses sample variances and costs only. For normal trials these are independent of the sample
 means, so the estimate stays unbiased whatever the stopping time; what suffers is the variance at the moment
@@ -18,7 +18,8 @@ from 0.6% to 1.2% at d = 100, where the number of trials ends between once and t
     plain standard error      0.058 to 0.061   0.049 to 0.057   0.050 to 0.055
     corrected                 0.050 to 0.056   0.046 to 0.053   0.043 to 0.052     (0.008 to 0.012)
 
-Hence the default pilot of 12. Trials with heavy tails (Student t with 5 degrees of freedom: 0.043 to 0.052)
+Hence the default pilot of 12. Eight at the larger sizes keep the size of the test and make the pilot a
+third cheaper (benchmarks/pilot_sizes.py). Heavy tails (Student t with 5 degrees of freedom: 0.043 to 0.052)
 or skewness 1.75 (log-normal: 0.044 to 0.059) change little. With five correlated metrics of different noise
 and curvature the sizes are 0.047 to 0.051 and some metric is rejected (Holm) in 2.7% of runs; a theory 1%
 off is rejected at p < 0.01, the first step of Holm for five metrics, in 96% to 98%.
@@ -78,8 +79,9 @@ def next_trials(
         raise InputError("metrics", [], "one metric or more")
     sizes = items[0].stats.sizes
     totals = np.max([h.stats.totals for h in items], axis=0)
-    if np.any(totals < rule.min_trials):
-        return _as_dict(sizes, np.maximum(totals, rule.min_trials))
+    pilots = np.array([rule.pilot(int(d)) for d in sizes])
+    if np.any(totals < pilots):
+        return _as_dict(sizes, np.maximum(totals, pilots))
     price = np.array([(costs or {}).get(int(d), float(d) ** 3) for d in sizes], np.float64)
     if not np.all(np.isfinite(price) & (price > 0)):
         raise InputError("costs", costs, "positive numbers, one a size")

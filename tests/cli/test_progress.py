@@ -46,15 +46,17 @@ def test_later_points_are_expected_to_grow_like_earlier_ones(studies, monkeypatc
     moment = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: moment[0])
     with RunProgress(studies) as bar:
-        pilot = bar._total()
+        costs = [studies[0].problem.cost(d) for d in (20, 40)]
+        pilot = 12 * costs[0] + 8 * costs[1]
+        assert bar._total() == 2 * pilot
         update = bar.of(0)
         for d in (20, 40):
             update(d, 0, 48)
             moment[0] += 30.0
             update(d, 48, 48)
-        assert bar._total() == pytest.approx(pilot * (48 + 12) / 24)
+        assert bar._total() == pytest.approx(48 * sum(costs) + pilot)
         bar.of(1)
-        assert bar._total() == pytest.approx(pilot * (48 + 12) / 24)
+        assert bar._total() == pytest.approx(48 * sum(costs) + pilot)
         bar.of(1)(20, 0, 48)
     assert bar._left() != ""
 

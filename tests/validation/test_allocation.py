@@ -100,7 +100,7 @@ def test_the_budget_counts_all_trials():
 def test_the_pilot_comes_first_and_a_finished_point_asks_for_nothing():
     rule = Rule(min_trials=8, precision=0.05)
     empty = hypotheses(pd.DataFrame(), ["x"], rule.sizes, theory={"x": 1.0})
-    assert next_trials(empty, rule) == dict.fromkeys(rule.sizes, 8)
+    assert next_trials(empty, rule) == {80: 8, 120: 8, 240: 6, 480: 6}
     items = campaign(FIVE, rule, seed=0)
     totals = dict(zip(rule.sizes, items[0].stats.totals.tolist(), strict=True))
     assert next_trials(items, rule) == totals
