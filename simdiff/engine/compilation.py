@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from simdiff.engine import traced_programs
 from simdiff.engine.returned import checked
 from simdiff.engine.session import SESSION, Session
 from simdiff.engine.sharding import mapped
@@ -69,7 +70,8 @@ def _compile(
     def batch(keys: jax.Array, inputs: Inputs, span: jax.Array) -> Any:
         return span_map(lambda key: checked(kernel, kernel(key, inputs)), keys, span, side_by_side)
 
-    lowered = jax.jit(mapped(batch, keys)).lower(keys, inputs, whole(keys))
+    arguments = keys, inputs, whole(keys)
+    lowered = traced_programs.lowered(kernel, (side_by_side,), mapped(batch, keys), arguments)
     check(lowered.out_info)
     if platform != "cpu" or kernel.runs_long:
         return lowered.compile()

@@ -31,7 +31,7 @@ Found = Any
 """What was read, in types of JSON."""
 
 _KNOWN = {"simdiff", "jax", "jaxlib", "numpy", "scipy", "optax", "builtins"}
-_LIBRARIES = tuple(sysconfig.get_paths()[kind] for kind in ("stdlib", "platstdlib", "purelib", "platlib"))
+LIBRARIES = tuple(sysconfig.get_paths()[kind] for kind in ("stdlib", "platstdlib", "purelib", "platlib"))
 _PLAIN = (int, float, complex, str, bytes, type(None), tuple, frozenset, np.ndarray, np.generic)
 _SPECIAL = ("__call__", "__post_init__", "__init__")
 
@@ -137,7 +137,7 @@ def _installed(home: str) -> bool:
     """Whether a package is not among the user's files: it lies in Python's folders, or in none."""
     module = sys.modules.get(home)
     place = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), "")
-    inside = str(place).startswith(_LIBRARIES) or (not place and home in sys.stdlib_module_names)
+    inside = str(place).startswith(LIBRARIES) or (not place and home in sys.stdlib_module_names)
     return home in _KNOWN or (inside and home != "__main__")
 
 

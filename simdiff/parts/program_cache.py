@@ -26,6 +26,12 @@ _LEAST_SECONDS = 0.1
 _MOST_BYTES = 2 * 2**30
 """A cache that is larger loses the programs that have not been used for longest, down to half of this."""
 
+TRACED = "-cache"
+"""How names of traced programs end, as those of compiled ones do."""
+
+TRACED_VARIABLE = "SIMDIFF_TRACED_PROGRAMS"
+"""The environment's say for traced programs alone: "off" keeps none."""
+
 _chosen = threading.Event()
 
 
@@ -79,10 +85,18 @@ def use_cache(where: Any) -> None:
     warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache")
 
 
+def traced_folder() -> Path | None:
+    """Where traced programs are kept: below the folder of the compiled ones; None where neither is."""
+    folder = getattr(jax.config, "jax_compilation_cache_dir", None)
+    if not folder or "://" in folder or os.environ.get(TRACED_VARIABLE) == "off":
+        return None
+    return Path(folder) / "traced"
+
+
 def _prune(folder: Path) -> None:
     """Delete what has not been read for longest, if all is too much. Other processes compile it again."""
     found = []
-    for path in folder.glob("*-cache"):
+    for path in folder.rglob("*-cache"):
         with contextlib.suppress(OSError):  # another process deleted it
             about = path.stat()
             found.append((max(about.st_atime, about.st_mtime), about.st_size, path))

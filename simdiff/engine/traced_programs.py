@@ -1,0 +1,84 @@
+"""Traced programs kept on disk beside the compiled ones, so that a later process need not trace them.
+
+JAX finds a compiled program by its code, and to have the code it traces and lowers the kernel: most of what
+is left to wait for when programs are kept. Where a kernel is simdiff's own code alone (`identity.own_code`),
+its code is kept as `jax.export` writes it, under a name made of all that it follows from. A user's code is
+traced in every process, for only that tells what it does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+from jax import export
+
+from simdiff.identity.own_code import altered, own_text, source_digits
+from simdiff.parts.jax_settings import settings_text
+from simdiff.parts.program_cache import TRACED, traced_folder
+from simdiff.problem import Kernel
+
+_CHECKSUM = 32
+"""Bytes at the head of a file: SHA-256 of the rest, so that damage never passes for a program."""
+
+
+def lowered(kernel: Kernel, more: tuple, batch: Callable, arguments: tuple) -> jax.stages.Lowered:
+    """`jax.jit(batch).lower(*arguments)`, from disk where it is there, and kept there where it may be.
+
+    Args:
+        kernel: what `batch` runs.
+        more: what else `batch` follows from, in plain values.
+        batch: a function in pure JAX.
+        arguments: arrays, or their shapes.
+    """
+    function, folder = jax.jit(batch), traced_folder()
+    text = None if folder is None or altered() else own_text((kernel, more))
+    if folder is None or text is None:
+        return function.lower(*arguments)
+    path = folder / f"{_digits(text, arguments)}{TRACED}"
+    with contextlib.suppress(Exception):  # absent, damaged, or of a JAX that reads it otherwise
+        return _called(export.deserialize(bytearray(_read(path))), arguments)
+    try:
+        found = export.export(function)(*arguments)
+        _write(path, bytes(found.serialize()))
+    except Exception:  # not everything can be exported; a real failure comes again below
+        return function.lower(*arguments)
+    return _called(found, arguments)
+
+
+def _called(program: export.Exported, arguments: tuple) -> jax.stages.Lowered:
+    """The same code, whether it was just traced or read: it leads to the same compiled program."""
+    return jax.jit(program.call).lower(*arguments)
+
+
+def _digits(text: str, arguments: tuple) -> str:
+    leaves, structure = jax.tree.flatten(arguments)
+    shapes = [f"{leaf.dtype}{leaf.shape}{getattr(leaf, 'sharding', None)}" for leaf in leaves]
+    parts = text, str(structure), *shapes, jax.default_backend(), source_digits(), settings_text()
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    content = path.read_bytes()
+    if hashlib.sha256(content[_CHECKSUM:]).digest() != content[:_CHECKSUM]:
+        raise ValueError(f"{path} is damaged")
+    return content[_CHECKSUM:]
+
+
+def _write(path: Path, content: bytes) -> None:
+    """In one step, as other processes may read it; a folder that takes no file keeps nothing."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        number, name = tempfile.mkstemp(dir=path.parent)
+        try:
+            with os.fdopen(number, "wb") as file:
+                file.write(hashlib.sha256(content).digest() + content)
+            os.replace(name, path)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise
