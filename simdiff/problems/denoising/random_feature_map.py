@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 
 from simdiff.data.base import DiagonalSampler, GaussianSampler, Sampler
 from simdiff.engine.column_shares import ALL_COLUMNS, ColumnShares
-from simdiff.engine.padding import bucket
+from simdiff.engine.padding import bucket, power_of_two
 from simdiff.engine.row_shares import ALL_ROWS, RowShares
 from simdiff.functions.activations import Activation
 from simdiff.functions.hermite import series_length
@@ -37,10 +37,10 @@ class FirstLayer(NamedTuple):
     keep: Float[Array, " p"]
 
 
-FEWEST = 128
-"""The least width that features are padded to where d is not larger, twice that elsewhere: less would make
-the smallest trials quicker, and cost the default sweep programs, each of which takes longer to compile than
-hundreds of such trials."""
+_FEWEST, _ENOUGH = 32, 256
+"""Features are padded to d at least, within these bounds. Less would make trials quicker that have fewer
+features than dimensions, and cost a sweep programs, each of which takes longer to compile than hundreds of
+such trials."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +57,7 @@ class RandomFeatureMap(FeatureMap):
 
     def stored_width(self, p: int, d: int, fine: bool) -> int:
         """Bucketed: one compilation serves many p."""
-        return bucket(p, fine, FEWEST if d <= FEWEST else 2 * FEWEST)
+        return bucket(p, fine, min(_ENOUGH, power_of_two(d, _FEWEST)))
 
     def average_terms(self, d: int) -> int:
         """Terms of the Mehler series."""
