@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 
 @dataclasses.dataclass
@@ -35,14 +35,15 @@ class Pace:
         """Whether any batch was timed."""
         return bool(self.fastest)
 
-    def trials(self, cost: float, count: float) -> float:
-        """Seconds that so many trials of this cost will take; nan if only cheaper ones have been seen."""
+    def rate(self) -> Callable[[float], float]:
+        """Seconds that a trial takes as a function of its cost; nan if only cheaper ones have been seen."""
         seen = self._seen()
         least, overhead = min(seen, key=lambda one: one[1])
         most, slow = max(seen)
         if most == least:
-            return count * overhead if cost <= least else math.nan
-        return count * (overhead + (slow - overhead) / (most - least) * max(0.0, cost - least))
+            return lambda cost: overhead if cost <= least else math.nan
+        slope = (slow - overhead) / (most - least)
+        return lambda cost: overhead + slope * max(0.0, cost - least)
 
     def _seen(self) -> list[tuple[float, float]]:
         """(cost, seconds) of trials of programs with several batches; of one more where these tell no slope.

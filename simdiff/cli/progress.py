@@ -38,6 +38,8 @@ class RunProgress:
         self._pilots = [self._work(i) for i in range(len(studies))]
         self._done = 0.0
         self._pace = Pace()
+        self._numbers: dict[Hashable, int] = {}
+        self._programs: dict[tuple[int, int], int] = {}
         self._last: dict[tuple[int, int], tuple[int, int]] = {}
         self._moment = time.monotonic()
         self._bar = Progress(
@@ -91,10 +93,14 @@ class RunProgress:
             self._pace.learn(self._program(d), cost, count, now - self._moment)
         self._moment = now
 
-    def _program(self, d: int) -> Hashable:
-        """What points have in common that wait for one compilation between them."""
-        study = self._studies[self._current]
-        return program_key(study.problem, d, study.dtype) or (self._current, d)
+    def _program(self, d: int) -> int:
+        """A number that points have in common that wait for one compilation between them."""
+        at = self._current, d
+        if at not in self._programs:
+            study = self._studies[self._current]
+            key = program_key(study.problem, d, study.dtype) or at
+            self._programs[at] = self._numbers.setdefault(key, len(self._numbers))
+        return self._programs[at]
 
     def _work(self, number: int) -> float:
         return sum(self._costs[number][d] * count for d, count in self._wanted[number].items())
@@ -116,13 +122,13 @@ class RunProgress:
 
     def _seconds_left(self) -> float:
         """Of this point and later ones, with their programs; each grows as the points before it did."""
-        later, growth = range(self._current, len(self._studies)), self._growth()
+        later, growth, rate = range(self._current, len(self._studies)), self._growth(), self._pace.rate()
         seconds = self._pace.programs(sum(len(self._studies[i].sizes) for i in later[1:]))
         for i in later:
             for d, wanted in self._wanted[i].items():
                 expected = max(wanted, growth * self._studies[i].rule.pilot(d))
                 count = expected - self._last.get((i, d), (0, 0))[0]
-                seconds += self._pace.trials(self._costs[i][d], count) if count > 0 else 0.0
+                seconds += count * rate(self._costs[i][d]) if count > 0 else 0.0
         return seconds
 
 
