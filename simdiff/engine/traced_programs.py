@@ -36,24 +36,30 @@ def lowered(kernel: Kernel, more: tuple, batch: Callable, arguments: tuple) -> j
         batch: a function in pure JAX.
         arguments: arrays, or their shapes.
     """
-    function, folder = jax.jit(batch), traced_folder()
+    folder = traced_folder()
     text = None if folder is None or altered() else own_text((kernel, more))
     if folder is None or text is None:
-        return function.lower(*arguments)
+        return jax.jit(batch).lower(*arguments)
     path = folder / f"{_digits(text, arguments)}{TRACED}"
     with contextlib.suppress(Exception):  # absent, damaged, or of a JAX that reads it otherwise
         return _called(export.deserialize(bytearray(_read(path))), arguments)
     try:
-        found = export.export(function)(*arguments)
+        found = _exported(batch, arguments)
         _write(path, bytes(found.serialize()))
     except Exception:  # not everything can be exported; a real failure comes again below
-        return function.lower(*arguments)
+        return jax.jit(batch).lower(*arguments)
     return _called(found, arguments)
+
+
+def _exported(batch: Callable, arguments: tuple) -> export.Exported:
+    """Of leaves, since not every pytree can be written."""
+    leaves, structure = jax.tree.flatten(arguments)
+    return export.export(jax.jit(lambda *given: batch(*jax.tree.unflatten(structure, given))))(*leaves)
 
 
 def _called(program: export.Exported, arguments: tuple) -> jax.stages.Lowered:
     """The same code, whether it was just traced or read: it leads to the same compiled program."""
-    return jax.jit(program.call).lower(*arguments)
+    return jax.jit(lambda *given: program.call(*jax.tree.leaves(given))).lower(*arguments)
 
 
 def _digits(text: str, arguments: tuple) -> str:

@@ -56,6 +56,12 @@ def test_a_program_from_disk_gives_the_same_bits_and_is_not_traced(folder, trace
     assert len(list(folder.iterdir())) == len(traced) == 1
 
 
+def test_inputs_that_are_objects_are_kept_too(folder, traced):
+    problem = simdiff.LinearSampling()
+    pd.testing.assert_frame_equal(rows(problem), rows(problem), check_exact=True)
+    assert len(traced) == len(list(folder.iterdir())) == 1
+
+
 def test_another_kernel_has_another_file(folder, traced):
     rows()
     rows(dataclasses.replace(PROBLEM, model=simdiff.models.RandomFeatures(0.5, "relu")))
