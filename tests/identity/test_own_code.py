@@ -46,7 +46,7 @@ def test_equal_kernels_have_equal_texts_and_others_have_not():
         jnp.ones(2),
         jax.jit(lambda x: x),
     ],
-    ids=str,
+    ids=["dataclass", "within", "lambda", "partial", "function", "object", "list", "dict", "array", "jitted"],
 )
 def test_what_is_not_its_own_has_no_text(value):
     assert own_text(value) is None
