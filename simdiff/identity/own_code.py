@@ -91,7 +91,7 @@ def source_digits() -> str:
 def altered() -> bool:
     """Whether a function of simdiff's, or a method, was replaced in memory by one from elsewhere.
 
-    Numbers that were replaced are not noticed.
+    Numbers that were replaced are not noticed, nor are functions that were registered with a dispatcher.
     """
     return any(_elsewhere(function) for module in _own_modules() for function in _functions(module))
 

@@ -1,6 +1,7 @@
 """Traced programs on disk give the bits of a program that was traced here, and damage is nothing new."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 
@@ -121,8 +122,6 @@ print(float(simdiff.simulate(problem, d=16, trials=3)["test"].sum()), len(count)
 
 @pytest.mark.parametrize("devices", [1, 2])
 def test_another_process_takes_it_from_disk(tmp_path, devices):
-    import os
-
     kept = {program_cache.VARIABLE: str(tmp_path), "XLA_FLAGS": ""}
     environment = {k: v for k, v in os.environ.items() if k != program_cache.TRACED_VARIABLE} | kept
     words = [sys.executable, "-c", CODE.format(devices=devices)]
