@@ -44,8 +44,8 @@ from simdiff.engine import trials_per_call
 from simdiff.engine.devices import in_use, one_lapack_thread
 from simdiff.engine.random_numbers import normal_rows
 from simdiff.engine.sharding import mapped, split
-from simdiff.engine.symmetric_products import symmetric_product
-from simdiff.functions.hermite import series_length
+from simdiff.engine.symmetric_products import half_products, halves, symmetric_product
+from simdiff.functions.hermite import mehler_block, series_length
 from simdiff.parts.jax_settings import pinned
 from simdiff.trainers.ridge import solve_regularised
 
@@ -61,9 +61,10 @@ def arrays(d: int, n: int, p: int, m: float) -> dict[str, np.ndarray]:
     side = p if math.isinf(m) else min(p, rows)
     fresh = 0 if math.isinf(m) else -(-4 * d // n) * n
     draw = lambda *shape: rng.standard_normal(shape, np.float32)  # noqa: E731
-    found = {"w": draw(p, d), "x": draw(rows, d), "x_fresh": draw(fresh, d), "u": draw(rows, p)}
+    found = {"w": draw(p, d), "x": draw(rows, d), "x_fresh": draw(fresh, d)}
     found |= {"u_fresh": draw(fresh, p), "b": draw(d, p) / p, "right": draw(side, d), "dual": draw(rows, d)}
-    found["psi"] = draw(series_length(d) if math.isinf(m) else 0, n, p)
+    found["u"] = draw(rows, p) if rows < p else draw(p, rows)
+    found["psi"] = draw(series_length(d) if math.isinf(m) else 0, p, n)
     gram = draw(side, 2 * side)
     correlation = found["w"] @ found["w"].T / d
     return found | {"gram": gram @ gram.T / (2 * side), "correlation": correlation / 2}
@@ -80,7 +81,7 @@ def normals(key: Any, given: dict[str, Any]) -> Any:
 
 def features(key: Any, given: dict[str, Any]) -> Any:
     """Pre-activations."""
-    return [given[name] @ given["w"].T for name in ("x", "x_fresh") if given[name].shape[0]]
+    return [given["w"] @ given[name].T for name in ("x", "x_fresh") if given[name].shape[0]]
 
 
 def activation(key: Any, given: dict[str, Any]) -> Any:
@@ -103,10 +104,8 @@ def averages(key: Any, given: dict[str, Any]) -> Any:
 
 def gram(key: Any, given: dict[str, Any]) -> Any:
     """The smaller of the two symmetric products, and that with the targets."""
-    f = given["u"]
-    if f.shape[0] < f.shape[1]:
-        return symmetric_product(f.T), f.T @ given["dual"]
-    return symmetric_product(f), f.T @ given["dual"]
+    f, right = given["u"], given["dual"]
+    return symmetric_product(f), (f.T if len(f) == len(right) else f) @ right
 
 
 def grams(key: Any, given: dict[str, Any]) -> Any:
@@ -124,12 +123,13 @@ def solve(key: Any, given: dict[str, Any]) -> Any:
 
 def errors(key: Any, given: dict[str, Any]) -> Any:
     """The test error, and the memorization error of given features."""
-    b, correlation = given["b"], symmetric_product(given["w"].T)
-    psi = [given["u"][0] * 0.1**k for k in range(series_length(b.shape[0]))]
-    phi = jnp.outer(psi[-1], psi[-1])
-    for each in psi[-2::-1]:
-        phi = phi * correlation + jnp.outer(each, each)
-    test = jnp.sum((b @ phi) * b)
+    b, w = given["b"], given["w"]
+    psi = jnp.stack([w[:, 0] * 0.1**k for k in range(series_length(b.shape[0]))])
+    image = jnp.zeros_like(b)
+    for (rows, cols), correlation in zip(halves(len(w)), half_products(w), strict=True):
+        new = b[:, rows] @ mehler_block(correlation, psi[:, rows], psi[:, cols])
+        image = jax.lax.dynamic_update_slice(image, image[:, cols] + new, (0, cols.start))
+    test = jnp.sum(image * b)
     if not given["u_fresh"].shape[0]:
         return test
     return test, jnp.sum((given["x_fresh"] + given["u_fresh"] @ b.T) ** 2)
@@ -150,7 +150,7 @@ NEEDS: dict[Callable, tuple[str, ...]] = {
     gram: ("u", "dual"),
     grams: ("psi", "correlation"),
     solve: ("gram", "right"),
-    errors: ("b", "w", "u", "u_fresh", "x_fresh"),
+    errors: ("b", "w", "u_fresh", "x_fresh"),
 }
 """The arrays that each part reads."""
 

@@ -76,9 +76,9 @@ class ColumnShares:
         moves = [((i + s) % self.devices, i) for i in range(self.devices)]
         return jax.lax.ppermute(value, SHARED_AXIS, moves)
 
-    def products(self, f: Float[Array, "r q"]) -> tuple[Float[Array, "q q"], ...]:
-        """The blocks of f^T f that this device computes, one a shift; f are its columns."""
-        return tuple(self.shifted(f, s).T @ f for s in self.shifts)
+    def products(self, f: Float[Array, "q r"]) -> tuple[Float[Array, "q q"], ...]:
+        """The blocks of F F^T that this device computes, one a shift; f are its rows."""
+        return tuple(self.shifted(f, s) @ f.T for s in self.shifts)
 
     def joined(self, blocks: tuple[Float[Array, "q q"], ...]) -> Float[Array, "p q"]:
         """This device's columns of a symmetric matrix from the blocks that it and the others computed."""

@@ -56,15 +56,6 @@ def _kinked(rho: Activation, mean: Array, std: Array, orders: int, nodes: int) -
     return jnp.stack(psi), jnp.sum(squared, axis=0)
 
 
-def mehler_sum(
-    correlation: Float[Array, "p p"], psi: Float[Array, "k p"], second_moment: Float[Array, " p"]
-) -> Float[Array, "p p"]:
-    """E rho(u_i) rho(u_j) for all pairs, with its exact diagonal."""
-    total = mehler_block(correlation, psi, psi)
-    here = jnp.arange(total.shape[0])
-    return total.at[here, here].set(second_moment)
-
-
 def mehler_block(
     correlation: Float[Array, "p q"], rows: Float[Array, "k p"], columns: Float[Array, "k q"]
 ) -> Float[Array, "p q"]:

@@ -42,5 +42,5 @@ def cost(problem: Any, d: int, network: Any, padded: bool = False) -> float:
     products = average if exact else rows * p * min(p, rows) + 2 * rows * p * d
     side = p if exact else min(p, rows)
     solve = side**3 / 3 + 2 * side**2 * d
-    errors = 3 * p**2 * d + 2 * fresh * p * d
+    errors = 2 * p**2 * d + 2 * fresh * p * d
     return 2 * (rows + fresh) * p * d + products + errors + (problem.trainer.flops(p, d) or solve)

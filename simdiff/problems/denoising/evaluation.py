@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import abc
+import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,8 +16,24 @@ from simdiff.engine.row_shares import ALL_ROWS, RowShares
 from simdiff.problems.denoising.gram import Normal
 
 
-class FreshMoments(NamedTuple):
-    """Averages over fresh x and z in a trial: phi = E f f^T, cross = E f z^T, and E z_i^2.
+class Moments(abc.ABC):
+    """Averages over fresh x and z in a trial, as far as errors ask for them."""
+
+    @abc.abstractmethod
+    def fresh_errors(self, b: Float[Array, "d q"]) -> Float[Array, " d"]:
+        """E (z + B f)_i^2 on fresh x and z, direction by direction: their mean is the test error.
+
+        `b` are this device's columns, where devices share them.
+        """
+
+    @abc.abstractmethod
+    def whole(self) -> FreshMoments:
+        """With every matrix in full, on one device."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FreshMoments(Moments):
+    """phi = E f f^T, cross = E f z^T, and E z_i^2.
 
     The last is 1, or a vector where something was taken off the targets z.
     """
@@ -29,8 +47,12 @@ class FreshMoments(NamedTuple):
         return jnp.sum(share * self.square) if self.square.ndim else self.square
 
     def fresh_errors(self, b: Float[Array, "d p"]) -> Float[Array, " d"]:
-        """E (z + B f)_i^2 on fresh x and z, direction by direction: their mean is the test error."""
+        """See `Moments`."""
         return self.square + _quadratics(b, self.phi, self.cross)
+
+    def whole(self) -> FreshMoments:
+        """It is."""
+        return self
 
 
 def quadratic(b: Float[Array, "d p"], u: Array, v: Array, zz: Array) -> Float[Array, ""]:
@@ -59,18 +81,18 @@ def minimum(
 
 
 def streamed_error(
-    rows: Callable[[Array], tuple[Array, Array]],
+    rows: Callable[[Array], Any],
     b: Float[Array, "d q"],
     count: Array,
     block: int,
     shares: RowShares = ALL_ROWS,
     columns: ColumnShares = ALL_COLUMNS,
 ) -> Float[Array, ""]:
-    """(1/d) <||z + B f||^2> over `count` rows of (features, targets), zero beyond `count`."""
+    """(1/d) <||z + B f||^2> over `count` rows; `rows(index)` gives a `Block`, zero beyond `count`."""
     d = b.shape[0]
 
     def add(number: Array, total: Array) -> Array:
-        f, z = rows(number * block + jnp.arange(block))
+        f, z = rows(number * block + jnp.arange(block)).as_rows()
         output = columns.total(f @ b.T.astype(f.dtype))
         return total + jnp.sum((z + output).astype(jnp.float64) ** 2)
 

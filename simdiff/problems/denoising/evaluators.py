@@ -14,7 +14,6 @@ from jaxtyping import Array, Float
 
 from simdiff.data.base import DiagonalSampler, GaussianSampler, Sampler
 from simdiff.problems.denoising.dispatch import evaluator
-from simdiff.problems.denoising.evaluation import FreshMoments
 from simdiff.problems.denoising.program import Setup, TrialProgram
 from simdiff.problems.denoising.training_path import TrainingPath
 
@@ -48,8 +47,7 @@ class GaussianEvaluator(Evaluator):
 
     def errors_along(self, path: TrainingPath) -> dict[str, Array]:
         """The same along the path."""
-        known = self._known
-        assert isinstance(known, FreshMoments)  # flows are not split over devices
+        known = self._known.whole()
         return self._named(
             lambda share: path.quadratic(known.phi, known.cross, known.mean_square(share), share)
         )
@@ -71,9 +69,7 @@ class CovarianceEvaluator(Evaluator):
     """Test errors of a linear network depend on the covariance of x alone, Gaussian or not: no test data."""
 
     def __init__(self, program: TrialProgram, sampler: DiagonalSampler, setup: Setup) -> None:
-        known = program.feature_map.fresh_moments(sampler, setup.pairs, setup.state, program.columns)
-        assert isinstance(known, FreshMoments)  # linear networks are not split over devices
-        self._known = known
+        self._known = program.feature_map.fresh_moments(sampler, setup.pairs, setup.state, program.columns)
         self._share = even(program.shape.d)
 
     def errors(self, b: Float[Array, "d p"]) -> dict[str, Array]:
@@ -82,7 +78,7 @@ class CovarianceEvaluator(Evaluator):
 
     def errors_along(self, path: TrainingPath) -> dict[str, Array]:
         """The test error along the path."""
-        known, share = self._known, self._share
+        known, share = self._known.whole(), self._share
         return {"test": path.quadratic(known.phi, known.cross, known.mean_square(share), share)}
 
 

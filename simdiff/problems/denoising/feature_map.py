@@ -19,8 +19,7 @@ from simdiff.engine.row_shares import ALL_ROWS, RowShares
 from simdiff.problem import Kernel
 from simdiff.problems.denoising import effort
 from simdiff.problems.denoising.dispatch import trial_kernel
-from simdiff.problems.denoising.evaluation import FreshMoments
-from simdiff.problems.denoising.gaussian_features import SplitMoments
+from simdiff.problems.denoising.evaluation import Moments
 from simdiff.problems.denoising.gram import Normal
 from simdiff.problems.denoising.pairs import Pairs
 from simdiff.problems.denoising.trial_map import State, TrialMap
@@ -52,7 +51,7 @@ class FeatureMap(TrialMap):
     @abc.abstractmethod
     def fresh_moments(
         self, sampler: DiagonalSampler, pairs: Pairs, state: State, columns: ColumnShares
-    ) -> FreshMoments | SplitMoments:
+    ) -> Moments:
         """Averages over fresh data and noise; `sampler` is a `GaussianSampler` unless the map is `linear`.
 
         Devices share the columns of a map that is not linear only.

@@ -58,9 +58,9 @@ class FlowKernel(Kernel):
     def _dual(self, setup: Setup, times: Array, ridge: Array) -> tuple[TrainingPath, Array]:
         """Residuals are (1 - x phi) times the targets, mode by mode: no cancellation at a tiny error."""
         solve, shape = self.program.arithmetic.solve, self.program.shape
-        f, z = self.program.training_rows(setup, jnp.arange(shape.dual_rows))
+        f, z = self.program.training_rows(setup, jnp.arange(shape.dual_rows)).as_rows()
         count = (setup.pairs.n * setup.pairs.m).astype(solve)
-        kernel = symmetric_product(f.T).astype(solve) / count
+        kernel = symmetric_product(f).astype(solve) / count
         eigenvalues, vectors = jnp.linalg.eigh(kernel)
         targets = vectors.T @ z.astype(solve)
         phi, left_over = flow_filter(eigenvalues, times, ridge)

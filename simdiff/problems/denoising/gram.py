@@ -7,7 +7,7 @@ U and of one block of rows. Devices that split the features each accumulate thei
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,21 +30,21 @@ class Normal(NamedTuple):
 
 
 def accumulate(
-    rows: Callable[[Array], tuple[Array, Array]],
+    rows: Callable[[Array], Any],
     count: Array,
     block: int,
     shares: RowShares = ALL_ROWS,
     columns: ColumnShares = ALL_COLUMNS,
 ) -> Normal:
-    """U, V and zz of `count` rows; `rows(index)` gives (features, targets), zero beyond `count`.
+    """U, V and zz of `count` rows; `rows(index)` gives a `Block`, zero beyond `count`.
 
     Devices that share the rows all get the result; of devices that share the columns `rows` gives each its
     own features, and each gets its own part.
     """
 
     def sums(number: Array) -> tuple:
-        f, z = rows(number * block + jnp.arange(block))
-        return half_products(f, columns), f.T @ z, jnp.sum(z.astype(jnp.float64) ** 2)
+        f, z = rows(number * block + jnp.arange(block)).as_columns()
+        return half_products(f, columns), f @ z, jnp.sum(z.astype(jnp.float64) ** 2)
 
     add = lambda number, total: jax.tree.map(jnp.add, total, sums(number))  # noqa: E731
     start = zeros_of(sums, jax.ShapeDtypeStruct((), count.dtype))

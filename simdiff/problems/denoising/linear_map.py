@@ -94,10 +94,10 @@ class LinearMap(FeatureMap):
             index = number * block + jnp.arange(block)
             x = samples(sampler, pairs, index).astype(kind)
             centred = pairs.a.astype(kind) * x - state.features
-            parts = half_products(centred * (index < pairs.n).astype(kind)[:, None])
+            parts = half_products((centred * (index < pairs.n).astype(kind)[:, None]).T)
             return jax.tree.map(jnp.add, total, parts)
 
-        start = zeros_of(half_products, jax.ShapeDtypeStruct((1, d), kind))
+        start = zeros_of(half_products, jax.ShapeDtypeStruct((d, 1), kind))
         gram = joined(shares.total(jax.lax.fori_loop(*shares.part(-(-pairs.n // block)), add, start)))
         h, one = pairs.h.astype(kind), jnp.eye(d, dtype=kind)
         return Normal(gram / pairs.n.astype(kind) + h * one, jnp.sqrt(h) * one, jnp.ones((), jnp.float64))

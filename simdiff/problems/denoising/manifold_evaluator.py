@@ -18,8 +18,9 @@ class KnownScore:
 
     def __init__(self, program: TrialProgram, sampler: HiddenManifoldSampler, setup: Setup) -> None:
         pairs, embedding = setup.pairs, setup.pairs.frame
-        self.features, _, x_t = program.fresh_rows(setup, jnp.arange(program.shape.score_points))
-        self.x_t = x_t
+        fresh = program.fresh_rows(setup, jnp.arange(program.shape.score_points))
+        self.features, self.x_t = fresh.as_rows()[0], fresh.x_t
+        x_t = self.x_t
         a, h = pairs.a.astype(jnp.float32), pairs.h.astype(jnp.float32)
         shift = embedding.shift.astype(jnp.float32)
         found = posterior(

@@ -7,6 +7,7 @@ from jaxtyping import Array, Float
 
 from simdiff.data.elliptical import EllipticalSampler
 from simdiff.data.gaussian_mixture import MixtureSampler
+from simdiff.problems.denoising.block import Block
 from simdiff.problems.denoising.dispatch import evaluator
 from simdiff.problems.denoising.evaluators import Evaluator, even
 from simdiff.problems.denoising.program import Rows, Setup, TrialProgram
@@ -54,20 +55,17 @@ class MixtureEvaluator(Evaluator):
         return {"test": jnp.sum(jnp.stack(shares), axis=0), "score": score / self._setup.pairs.h} | each
 
     def _of_class(self, k: int) -> Rows:
-        def rows(index: Array) -> tuple[Array, Array]:
-            f, z = self._all(index)
-            mine = (self._labels(index) == k).astype(z.dtype)[:, None]
-            return f * mine, z * mine
+        def rows(index: Array) -> Block:
+            block = self._all(index)
+            return block.only((self._labels(index) == k).astype(block.z.dtype))
 
         return rows
 
-    def _towards_score(self, index: Array) -> tuple[Array, Array]:
+    def _towards_score(self, index: Array) -> Block:
         """Targets are E[z | x_t] = -sqrt(h) times the score."""
-        f, _, x_t = self._program.fresh_rows(self._setup, index)
-        real = (index < self._count).astype(x_t.dtype)[:, None]
-        denoised = -jnp.sqrt(self._setup.pairs.h) * self._noised.score(x_t)
-        target = self._program.network.targets(self._setup.state, denoised.astype(x_t.dtype))
-        return f * real, target * real
+        block = self._all(index)
+        denoised = -jnp.sqrt(self._setup.pairs.h) * self._noised.score(block.x_t)
+        return block.towards(denoised.astype(block.z.dtype))
 
     def _labels(self, index: Array) -> Array:
         keys = self._setup.pairs.keys

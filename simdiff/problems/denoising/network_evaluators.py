@@ -32,8 +32,8 @@ def fresh_mean(
 
     def add(number: Array, total: Array) -> Array:
         index = number * block + jnp.arange(block)
-        _, z, x_t = program.fresh_rows(trial.setup, index)
-        found = each(index, x_t, z).astype(jnp.float64)
+        fresh = program.fresh_rows(trial.setup, index)
+        found = each(index, fresh.x_t, fresh.targets).astype(jnp.float64)
         return total + jnp.sum(jnp.where((index < count)[:, None], found, 0.0), axis=0)
 
     return jax.lax.fori_loop(0, -(-count // block), add, jnp.zeros(columns, jnp.float64)) / count

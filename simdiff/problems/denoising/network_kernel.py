@@ -21,7 +21,10 @@ from simdiff.models.denoising.network_functions import Tree
 from simdiff.problem import Kernel
 from simdiff.problems.denoising.dispatch import network_evaluator
 from simdiff.problems.denoising.pairs import noisy, samples
-from simdiff.problems.denoising.program import Rows, Setup, TrialProgram
+from simdiff.problems.denoising.program import Setup, TrialProgram
+
+Rows = Callable[[Array], tuple[Array, Array]]
+"""`rows(index)` gives (x_t, z)."""
 
 
 class Trial:
@@ -91,7 +94,7 @@ class Trial:
         return jax.value_and_grad(lambda now: self.loss(now, x_t, z, weight) + self.penalty(now))(trained)
 
     def squares(self, trained: Tree, rows: Rows, count: Array) -> Float[Array, ""]:
-        """(1/d) <|v + z|^2> over `count` rows."""
+        """(1/d) <|v + z|^2> over `count` rows (x_t, z)."""
         shape = self.program.shape
 
         def add(number: Array, total: Array) -> Array:
@@ -157,7 +160,8 @@ class NetworkKernel(Kernel):
     def _measure(self, trial: Trial, evaluator: Callable, state: tuple) -> dict[str, Array]:
         *now, diverged = state
         trained = self.trainer.measured(*now)
-        memorization = trial.squares(trained, *self.program.memorization_rows(trial.setup))
+        rows, count = self.program.memorization_rows(trial.setup)
+        memorization = trial.squares(trained, lambda index: rows(index).as_rows(), count)
         train = memorization
         if not self.program.shape.exact_noise:
             train = trial.squares(trained, *self._training(trial))

@@ -57,13 +57,13 @@ def average(
 
     def add(number: Array, total: tuple) -> tuple:
         index = number * block + jnp.arange(block)
-        real = (index < pairs.n).astype(weights.dtype)[:, None] * keep
+        real = keep[:, None] * (index < pairs.n).astype(weights.dtype)
         x = samples(sampler, pairs, index).astype(weights.dtype)
-        mean = pairs.a.astype(weights.dtype) * (x @ weights.T) / math.sqrt(d)
+        mean = pairs.a.astype(weights.dtype) * (weights @ x.T) / math.sqrt(d)
         psi, square = _moments(rho, mean, std, orders)
         psi = psi * real
         grams = jax.lax.fori_loop(0, orders, lambda k, grams: _added(grams, psi, k, columns), total[0])
-        return grams, total[1] + psi[1].sum(0), total[2] + (square * real).sum(0)
+        return grams, total[1] + psi[1].sum(1), total[2] + (square * real).sum(1)
 
     start = _no_grams(orders, weights, columns), jnp.zeros_like(keep), jnp.zeros_like(keep)
     blocks = shares.part(-(-pairs.n // block))
@@ -71,36 +71,36 @@ def average(
     n = pairs.n.astype(weights.dtype)
     unit = weights / norm[:, None]
     here = columns.own(len(keep) * columns.devices), jnp.arange(len(keep))
-    u = _series(grams, columns.gathered(unit) @ unit.T, columns).at[here].set(square) / n
+    u = joined(_series(grams, half_products(unit, columns)), columns).at[here].set(square) / n
     return Normal(u, (slope / n)[:, None] * unit, jnp.ones((), jnp.float64))
 
 
 def _moments(
-    rho: Activation, mean: Float[Array, "r p"], std: Float[Array, " p"], orders: int
-) -> tuple[Float[Array, "k r p"], Float[Array, "r p"]]:
-    """Hermite moments in tiles of rows that stay in cache while the quadrature adds its nodes up."""
+    rho: Activation, mean: Float[Array, "p r"], std: Float[Array, " p"], orders: int
+) -> tuple[Float[Array, "k p r"], Float[Array, "p r"]]:
+    """Hermite moments in tiles of features that stay in cache while the quadrature adds its nodes up."""
     rows = math.gcd(mean.shape[0], power_of_two(max(1, _TILE // mean.shape[1] + 1)))
-    tiles = mean.reshape(-1, rows, mean.shape[1])
-    psi, square = jax.lax.map(lambda tile: hermite_moments(rho, tile, std, orders, _NODES), tiles)
+    tiles = mean.reshape(-1, rows, mean.shape[1]), std.reshape(-1, rows, 1)
+    psi, square = jax.lax.map(lambda tile: hermite_moments(rho, tile[0], tile[1], orders, _NODES), tiles)
     return jnp.moveaxis(psi, 0, 1).reshape(orders, *mean.shape), square.reshape(mean.shape)
 
 
 def _no_grams(orders: int, weights: Float[Array, "q d"], columns: ColumnShares) -> Parts:
     """A Gram matrix of zeros for each order, in parts."""
-    row = jax.ShapeDtypeStruct((orders, 1, len(weights)), weights.dtype)
+    row = jax.ShapeDtypeStruct((orders, len(weights), 1), weights.dtype)
     return zeros_of(lambda psi: jax.lax.map(lambda f: half_products(f, columns), psi), row)
 
 
-def _added(grams: Parts, psi: Float[Array, "k r q"], k: Array, columns: ColumnShares) -> Parts:
+def _added(grams: Parts, psi: Float[Array, "k q r"], k: Array, columns: ColumnShares) -> Parts:
     """With order k's products added in place: those of all orders at once would need as much memory again."""
     parts = half_products(psi[k], columns)
     return jax.tree.map(lambda total, part: total.at[k].add(part), grams, parts)
 
 
-def _series(grams: Parts, correlation: Float[Array, "p q"], columns: ColumnShares) -> Float[Array, "p q"]:
+def _series(grams: Parts, correlation: Parts) -> Parts:
     """The sum over k, the first axis of the arrays of `grams`, of R^k times Gram matrix k."""
 
-    def add(total: Array, gram: Parts) -> tuple[Array, None]:
-        return total * correlation + joined(gram, columns), None
+    def add(total: Parts, gram: Parts) -> tuple[Parts, None]:
+        return jax.tree.map(lambda total, r, gram: total * r + gram, total, correlation, gram), None
 
-    return jax.lax.scan(add, jnp.zeros_like(correlation), grams, reverse=True)[0]
+    return jax.lax.scan(add, jax.tree.map(jnp.zeros_like, correlation), grams, reverse=True)[0]

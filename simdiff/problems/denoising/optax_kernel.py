@@ -19,6 +19,7 @@ from jaxtyping import Array, Float
 from simdiff.engine.random_numbers import integer_rows
 from simdiff.problem import Kernel
 from simdiff.problems.denoising import evaluation
+from simdiff.problems.denoising.block import Block
 from simdiff.problems.denoising.dispatch import evaluator_of, trial_kernel
 from simdiff.problems.denoising.evaluators import Evaluator
 from simdiff.problems.denoising.gram import Normal
@@ -78,12 +79,12 @@ class OptaxKernel(Kernel):
             return lambda step, b: b @ normal.u + regularised * b + normal.v.T
 
         def on_batch(step: Array, b: Float[Array, "d p"]) -> Float[Array, "d p"]:
-            f, z = self._batch(setup, step, size)
+            f, z = self._batch(setup, step, size).as_rows()
             return (z + f @ b.T).T @ f / size + regularised * b
 
         return on_batch
 
-    def _batch(self, setup: Setup, step: Array, size: int) -> tuple[Array, Array]:
+    def _batch(self, setup: Setup, step: Array, size: int) -> Block:
         """A batch of training pairs drawn with replacement, on their own noise or on fresh noise."""
         pairs = setup.pairs
         index_key, noise_key = jax.random.split(jax.random.fold_in(pairs.keys.training, step))
@@ -91,9 +92,9 @@ class OptaxKernel(Kernel):
         real = jnp.ones(size, bool)
         if self.trainer.noise == "fresh":
             sample = integer_rows(index_key, rows, pairs.n)
-            return self.program.pair_features(setup, sample, noise_key, rows, real)
+            return self.program.block(setup, sample, noise_key, rows, real)
         index = integer_rows(index_key, rows, pairs.n * pairs.m)
-        return self.program.pair_features(setup, index // pairs.m, pairs.keys.noise, index, real)
+        return self.program.block(setup, index // pairs.m, pairs.keys.noise, index, real)
 
     def _measure(
         self, setup: Setup, normal: Normal, evaluator: Evaluator, b: Float[Array, "d p"], ridge: Array

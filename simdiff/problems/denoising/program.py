@@ -15,6 +15,7 @@ from simdiff.engine.random_numbers import normal_rows
 from simdiff.engine.row_shares import ALL_ROWS, RowShares
 from simdiff.problems.denoising import evaluation, gram, measurement
 from simdiff.problems.denoising.arithmetic import Arithmetic
+from simdiff.problems.denoising.block import Block
 from simdiff.problems.denoising.feature_map import FeatureMap
 from simdiff.problems.denoising.gram import Normal
 from simdiff.problems.denoising.measurement import Measurements
@@ -26,8 +27,8 @@ from simdiff.problems.denoising.trial_map import State, TrialMap
 _LONG = 1536
 """Features from which a trial takes long."""
 
-Rows = Callable[[Array], tuple[Array, Array]]
-"""`rows(index)` gives (features, targets), zero beyond the last row."""
+Rows = Callable[[Array], Block]
+"""`rows(index)` gives features and targets, zero beyond the last row."""
 
 
 class Setup(NamedTuple):
@@ -63,21 +64,17 @@ class TrialProgram:
         state = self.network.prepare(self.sampler, pairs, inputs, self.shape, index, self.arithmetic.product)
         return Setup(pairs, state)
 
-    def pair_features(
-        self, setup: Setup, sample: Array, noise_key: Array, noise: Array, real: Array
-    ) -> tuple[Array, Array]:
-        """(features, targets) of the pairs (sample index, noise row), zero where not `real`."""
+    def block(self, setup: Setup, sample: Array, noise_key: Array, noise: Array, real: Array) -> Block:
+        """The pairs (sample index, noise row), zero where not `real`."""
         product = self.arithmetic.product
         x_t, z = noisy(self.sampler, setup.pairs, sample, noise_key, noise, self.shape.d, product)
-        mask = real.astype(product)[:, None]
-        f = self.network.features(setup.state, x_t)
-        return f * mask, self.network.targets(setup.state, z) * mask
+        return Block(self.network, setup.state, x_t, z, real.astype(product))
 
-    def training_rows(self, setup: Setup, index: Array) -> tuple[Array, Array]:
-        """(features, targets) of training pairs, zero beyond the n m of them."""
+    def training_rows(self, setup: Setup, index: Array) -> Block:
+        """Training pairs, zero beyond the n m of them."""
         pairs = setup.pairs
         real = index < pairs.n * pairs.m
-        return self.pair_features(setup, index // pairs.m, pairs.keys.noise, index, real)
+        return self.block(setup, index // pairs.m, pairs.keys.noise, index, real)
 
     def normal(self, setup: Setup) -> Normal:
         """U, V and zz over the training pairs, or their exact noise average at m = infinity."""
@@ -92,23 +89,23 @@ class TrialProgram:
         """U, V and zz over `count` rows."""
         return gram.accumulate(rows, count, self.shape.block, self.shares, self.columns)
 
-    def fresh_rows(self, setup: Setup, index: Array) -> tuple[Array, Array, Array]:
-        """(features, targets, x_t) of fresh samples with fresh noise."""
+    def fresh_rows(self, setup: Setup, index: Array) -> Block:
+        """Fresh samples with fresh noise."""
         pairs = setup.pairs
         product = self.arithmetic.product
         x = self.sampler.sample(pairs.keys.test_samples, pairs.frame, index).astype(product)
         z = normal_rows(pairs.keys.test_noise, index, self.shape.d).astype(product)
         x_t = pairs.a.astype(product) * x + jnp.sqrt(pairs.h).astype(product) * z
-        return self.network.features(setup.state, x_t), self.network.targets(setup.state, z), x_t
+        return Block(self.network, setup.state, x_t, z, jnp.ones(len(index), product))
 
     def memorization_rows(self, setup: Setup) -> tuple[Rows, Array]:
         """Training samples with fresh noise: at least 4 d rows, the same number for each sample."""
         pairs = setup.pairs
         draws = -(-4 * self.shape.d // pairs.n)
 
-        def rows(index: Array) -> tuple[Array, Array]:
+        def rows(index: Array) -> Block:
             real = index < pairs.n * draws
-            return self.pair_features(setup, index // draws, pairs.keys.fresh_noise, index, real)
+            return self.block(setup, index // draws, pairs.keys.fresh_noise, index, real)
 
         return rows, pairs.n * draws
 
@@ -116,10 +113,9 @@ class TrialProgram:
         """Fresh samples with fresh noise: 4 d rows."""
         count = jnp.asarray(4 * self.shape.d)
 
-        def rows(index: Array) -> tuple[Array, Array]:
-            f, z, _ = self.fresh_rows(setup, index)
-            real = (index < count).astype(z.dtype)[:, None]
-            return f * real, z * real
+        def rows(index: Array) -> Block:
+            fresh = self.fresh_rows(setup, index)
+            return fresh.only((index < count).astype(fresh.z.dtype))
 
         return rows, count
 

@@ -15,16 +15,17 @@ from simdiff.engine.padding import bucket, power_of_two
 from simdiff.engine.row_shares import ALL_ROWS, RowShares
 from simdiff.functions.activations import Activation
 from simdiff.functions.hermite import series_length
-from simdiff.models.denoising.random_features import RandomFeatures, features, first_layer
+from simdiff.models.denoising.random_features import (
+    RandomFeatures,
+    feature_columns,
+    features,
+    first_layer,
+)
 from simdiff.problems.denoising import noise_average
 from simdiff.problems.denoising.dispatch import feature_map
-from simdiff.problems.denoising.evaluation import FreshMoments
+from simdiff.problems.denoising.evaluation import Moments
 from simdiff.problems.denoising.feature_map import FeatureMap
-from simdiff.problems.denoising.gaussian_features import (
-    SplitMoments,
-    random_feature_moments,
-    split_moments,
-)
+from simdiff.problems.denoising.gaussian_features import half_moments, split_moments
 from simdiff.problems.denoising.gram import Normal
 from simdiff.problems.denoising.pairs import Pairs
 from simdiff.problems.denoising.shape import Shape
@@ -80,6 +81,10 @@ class RandomFeatureMap(FeatureMap):
         """Rho(W x_t / sqrt d)."""
         return features(self.rho, state.weights, x_t) * state.keep
 
+    def feature_columns(self, state: FirstLayer, x_t: Float[Array, "r d"]) -> Float[Array, "p r"]:
+        """The same, a sample in each column."""
+        return feature_columns(self.rho, state.weights, x_t) * state.keep[:, None]
+
     def targets(self, state: FirstLayer, z: Float[Array, "r d"]) -> Float[Array, "r d"]:
         """The noise itself."""
         return z
@@ -98,13 +103,11 @@ class RandomFeatureMap(FeatureMap):
 
     def fresh_moments(
         self, sampler: DiagonalSampler, pairs: Pairs, state: FirstLayer, columns: ColumnShares
-    ) -> FreshMoments | SplitMoments:
+    ) -> Moments:
         """A Mehler series, too."""
         assert isinstance(sampler, GaussianSampler)
-        arguments = sampler, pairs.frame, pairs.a, pairs.h, self.rho, *state
-        if columns.devices > 1:
-            return split_moments(*arguments, columns)
-        return random_feature_moments(*arguments)
+        moments = split_moments if columns.devices > 1 else half_moments
+        return moments(sampler, pairs.frame, pairs.a, pairs.h, self.rho, *state, columns)
 
     def step_scale(self, inputs: Mapping[str, Any]) -> Float[Array, ""]:
         """B = sqrt(h / p) A."""

@@ -60,7 +60,7 @@ class RidgeKernel(Kernel):
         solve, shape = self.program.arithmetic.solve, self.program.shape
         columns = self.program.columns
         own = columns.own(shape.dual_rows)  # of several devices, each has its rows of (K + ridge)^{-1} Z
-        f, z = self.program.training_rows(setup, jnp.arange(len(own) * columns.devices))
+        f, z = self.program.training_rows(setup, jnp.arange(len(own) * columns.devices)).as_rows()
         count = setup.pairs.n * setup.pairs.m
         kernel = products_of_rows(f, columns) / count.astype(f.dtype)
         dual = columns.gathered(self._solved(kernel.astype(solve), ridge, z[own].astype(solve)))

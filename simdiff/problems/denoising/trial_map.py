@@ -54,6 +54,10 @@ class TrialMap(abc.ABC):
     def features(self, state: State, x_t: Float[Array, "r d"]) -> Float[Array, "r p"]:
         """What is made of noisy samples."""
 
+    def feature_columns(self, state: State, x_t: Float[Array, "r d"]) -> Float[Array, "p r"]:
+        """The same, a sample in each column."""
+        return self.features(state, x_t).T
+
     @abc.abstractmethod
     def targets(self, state: State, z: Float[Array, "r d"]) -> Float[Array, "r d"]:
         """What is to be predicted minus of, for noise z."""

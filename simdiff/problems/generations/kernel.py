@@ -53,7 +53,7 @@ class GenerationsKernel(Kernel):
         return rows.astype(jnp.float64)
 
     def _moment(self, x: Float[Array, "n d"]) -> Float[Array, "d d"]:
-        return symmetric_product(x) / self.count
+        return symmetric_product(x.T) / self.count
 
 
 def _sampled(fitted: Float[Array, "d d"], ridge: Array) -> Float[Array, "d d"]:

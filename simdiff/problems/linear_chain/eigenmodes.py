@@ -60,7 +60,7 @@ class Eigenmodes(NamedTuple):
 
 def eigenmodes(x: Float[Array, "n d"], rank: Array, dual: bool) -> Eigenmodes:
     """The modes of x^T x, whose rank is known; `dual` decomposes x x^T instead."""
-    gram = symmetric_product(x.T if dual else x)
+    gram = symmetric_product(x if dual else x.T)
     values, vectors = jnp.linalg.eigh(gram)
     real = jnp.arange(values.size) >= values.size - rank
     values = jnp.where(real, jnp.maximum(values, 0.0), 0.0)

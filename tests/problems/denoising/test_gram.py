@@ -1,8 +1,11 @@
 """Symmetric products by halves: the same matrix, for fewer flops."""
 
+from typing import NamedTuple
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import Array
 
 from simdiff.engine.padding import bucket
 from simdiff.engine.symmetric_products import halvings, symmetric_product
@@ -11,11 +14,11 @@ from simdiff.problems.denoising.gram import accumulate
 
 @pytest.mark.parametrize("p", [255, 1024])
 def test_a_symmetric_product_is_the_product_and_exactly_symmetric(p):
-    f = np.random.default_rng(0).standard_normal((40, p))
+    f = np.random.default_rng(0).standard_normal((p, 40))
     found = np.asarray(symmetric_product(jnp.asarray(f)))
-    np.testing.assert_allclose(found, f.T @ f, atol=1e-12)
+    np.testing.assert_allclose(found, f @ f.T, atol=1e-12)
     assert np.array_equal(found, found.T)
-    assert not np.allclose(found, f.T @ np.roll(f, 1, axis=1), atol=1e-3)
+    assert not np.allclose(found, f @ np.roll(f, 1, axis=0).T, atol=1e-3)
 
 
 def test_accumulating_blocks_leaves_no_row_out():
@@ -24,14 +27,21 @@ def test_accumulating_blocks_leaves_no_row_out():
     f, z = rng.standard_normal((16, 1024)), rng.standard_normal((16, 3))
     f[13:], z[13:] = 0, 0
     given = jnp.asarray(f), jnp.asarray(z)
-    found = accumulate(lambda index: (given[0][index], given[1][index]), jnp.asarray(13), 4)
+
+    class Stored(NamedTuple):
+        index: Array
+
+        def as_columns(self):
+            return given[0][self.index].T, given[1][self.index]
+
+    found = accumulate(Stored, jnp.asarray(13), 4)
     np.testing.assert_allclose(found.u, f.T @ f / 13, atol=1e-13)
     np.testing.assert_allclose(found.v, f.T @ z / 13, atol=1e-13)
     assert float(found.zz) == pytest.approx(np.sum(z**2) / 39)
     assert not np.allclose(found.u, f[:12].T @ f[:12] / 13, atol=1e-3)
 
 
-def test_products_are_halved_down_to_256_columns():
+def test_products_are_halved_down_to_256_rows():
     assert [halvings(p) for p in (256, 511, 512, 800, 1600, 2048, 3200)] == [0, 0, 1, 1, 2, 3, 3]
 
 
