@@ -21,6 +21,7 @@ from simdiff.engine.devices import (
     split_further,
 )
 from simdiff.engine.groups import ONE_DEVICE, Group
+from simdiff.engine.lanes import in_lanes, lanes
 from simdiff.engine.returned import check_metrics
 from simdiff.engine.session import SESSION, Session
 from simdiff.engine.sharding import copied, split
@@ -89,10 +90,18 @@ class BatchProgram:
             Replanned: it does, but more devices than so far can split a trial.
         """
         arguments = self.placed(keys, inputs)
-        wanted = copied(
-            whole(keys) if span is None else np.asarray(span, np.int32), self.devices, self._group.devices
+        first, stop = whole(keys) if span is None else span
+        count = lanes(self._problem, self._d, self._session)
+        return self._with_less_memory(
+            lambda: in_lanes(self._run(self._program(*arguments), *arguments), first, stop, count)
         )
-        return self._with_less_memory(lambda: to_host(self._program(*arguments)(*arguments, wanted)))
+
+    def _run(
+        self, program: Callable, keys: jax.Array, inputs: Inputs
+    ) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+        """`run(span)` are the metrics of the trials in that span."""
+        place = functools.partial(copied, devices=self.devices, group=self._group.devices)
+        return lambda span: to_host(program(keys, inputs, place(span)))
 
     def placed(self, keys: jax.Array, inputs: Inputs) -> tuple[jax.Array, Inputs]:
         """Keys split over the devices, inputs on each; what is there already is not moved."""

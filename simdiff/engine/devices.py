@@ -78,16 +78,24 @@ def devices_for(problem: Problem, d: int, session: Session = SESSION) -> tuple[j
     """The devices that trials of this size are spread over: all in use.
 
     On CPU no more than there is memory for, and at least one, which has all cores and all memory then.
-    What was found is kept, for a trial that runs takes of the memory that is at hand.
     """
     devices = in_use(session)
     if devices[0].platform != "cpu" or len(devices) == 1:
         return devices
+    return devices[: fitting_trials(problem, d, len(devices), session)]
+
+
+def fitting_trials(problem: Problem, d: int, most: int, session: Session = SESSION) -> int:
+    """How many trials run at once on the CPU without running out of memory: at least 1, at most `most`.
+
+    What was found is kept, for a trial that runs takes of the memory that is at hand.
+    """
+    devices = in_use(session)
     key = problem.digest(), d, devices
     if key not in session.spread:
         trials = int(_SHARE * free_memory(devices[0], session) / max(1, problem.memory(d)))
-        session.spread[key] = max(1, min(len(devices), trials))
-    return devices[: session.spread[key]]
+        session.spread[key] = max(1, min(most, trials))
+    return session.spread[key]
 
 
 def check_memory(

@@ -21,7 +21,7 @@ class Session:
         devices: how many local devices are used; None for all.
         resident: bytes that stay in use between batches, by device: the least seen, for a plan may be made
             while a batch runs.
-        spread: devices that trials of (problem, size, devices) are spread over: trials that run take of the
+        spread: how many trials of (problem, size, devices) run at once on the CPU: those that run take of the
             memory that is at hand, so what was found to fit is kept.
         fewest: the fewest devices that hold a trial of (problem, size, devices), kept likewise.
         side_by_side: trials under one vmap on a device, by kernel, trials on a device and devices. Kept, so
