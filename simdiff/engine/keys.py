@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, UInt32
 
+from simdiff.engine.threefry import ON_HOST, threefry
 from simdiff.errors import InputError
 from simdiff.parts.jax_settings import with_pinned_settings
 from simdiff.problem import Problem
@@ -15,18 +17,25 @@ from simdiff.problem import Problem
 
 @with_pinned_settings
 def trial_keys(problem: Problem, d: int, seed: int, trials: Sequence[int]) -> Array:
-    """One key for each trial index."""
+    """One key for each trial index.
+
+    They are `jax.random.fold_in` of the two halves of the problem's digest, d and the trial into
+    `jax.random.key(seed)`, one after the other, found on the host: JAX would compile three programs for it.
+    """
     digest = int(problem.stream(), 16)
-    key = jax.random.key(check_seed(seed), impl="threefry2x32")
-    words = np.array([digest >> 32, digest & 0xFFFFFFFF, d], np.uint32)
-    return _fold(key, words, np.array(trials, np.uint32))
+    key = np.array([0, check_seed(seed)], np.uint32)
+    for word in (digest >> 32, digest & 0xFFFFFFFF, d):
+        key = _folded(key, np.uint32(word))
+    words = _folded(key, np.array(trials, np.uint32))
+    return jax.random.wrap_key_data(jnp.asarray(words), impl="threefry2x32")
 
 
-@jax.jit
-def _fold(key: Array, words: Array, trials: Array) -> Array:
-    for word in words:
-        key = jax.random.fold_in(key, word)
-    return jax.vmap(lambda trial: jax.random.fold_in(key, trial))(trials)
+def _folded(
+    key: UInt32[np.ndarray, "2"], word: UInt32[np.ndarray, "*t"] | np.uint32
+) -> UInt32[np.ndarray, "*t 2"]:
+    """The words of `jax.random.fold_in(key, word)`."""
+    with np.errstate(over="ignore"):  # words are numbers modulo 2^32
+        return np.stack(threefry((key[0], key[1]), (np.zeros_like(word), word), ON_HOST), axis=-1)
 
 
 def check_seed(seed: int) -> int:

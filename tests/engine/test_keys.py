@@ -54,6 +54,15 @@ def test_equal_problems_have_equal_keys():
     np.testing.assert_array_equal(words(Mean(level=2)), words(Mean(level=2.0)))
 
 
+def test_keys_are_folded_as_jax_folds():
+    digest = int(Mean().stream(), 16)
+    key = jax.random.key(7, impl="threefry2x32")
+    for word in (digest >> 32, digest & 0xFFFFFFFF, 40):
+        key = jax.random.fold_in(key, np.uint32(word))
+    expected = [jax.random.key_data(jax.random.fold_in(key, trial)) for trial in (0, 3, 2**31 + 5)]
+    np.testing.assert_array_equal(words(seed=7, trials=[0, 3, 2**31 + 5]), expected)
+
+
 def test_known_keys_never_change():
     """Stored trials are continued by later versions: these numbers are part of the format."""
     assert words(seed=7)[[0, 5]].tolist() == [[402436589, 3442844735], [4198937370, 1951314818]]
