@@ -10,13 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from simdiff.engine import traced_programs
 from simdiff.engine.returned import checked
 from simdiff.engine.session import SESSION, Session
-from simdiff.engine.sharding import mapped
+from simdiff.engine.sharding import arrays, mapped
 from simdiff.engine.span_map import span_map, whole
 from simdiff.problem import Inputs, Kernel
 
@@ -46,16 +45,16 @@ def program(
     devices that share a trial run all. `check` is called
     with what the program will give, shapes and dtypes, before it is compiled.
     """
-    arrays = jax.tree.map(jnp.asarray, inputs)
+    placed = arrays(inputs)
     platform = next(iter(keys.devices())).platform
-    signature = (kernel, keys.shape, *shapes(arrays), side_by_side, keys.sharding)
-    make = lambda: _compile(kernel, keys, arrays, side_by_side, platform, check)  # noqa: E731
+    signature = (kernel, keys.shape, *shapes(placed), side_by_side, keys.sharding)
+    make = lambda: _compile(kernel, keys, placed, side_by_side, platform, check)  # noqa: E731
     return session.program(signature, make)
 
 
 def shapes(inputs: Inputs) -> tuple[Any, tuple]:
     """(structure, shapes and types): what of a kernel's inputs its program depends on."""
-    leaves, structure = jax.tree.flatten(jax.tree.map(jnp.asarray, inputs))
+    leaves, structure = jax.tree.flatten(arrays(inputs))
     return structure, tuple((leaf.shape, str(leaf.dtype)) for leaf in leaves)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, UInt32
 
@@ -25,14 +24,12 @@ def trial_keys(problem: Problem, d: int, seed: int, trials: Sequence[int]) -> Ar
     digest = int(problem.stream(), 16)
     key = np.array([0, check_seed(seed)], np.uint32)
     for word in (digest >> 32, digest & 0xFFFFFFFF, d):
-        key = _folded(key, np.uint32(word))
+        key = _folded(key, np.array(word, np.uint32))
     words = _folded(key, np.array(trials, np.uint32))
-    return jax.random.wrap_key_data(jnp.asarray(words), impl="threefry2x32")
+    return jax.random.wrap_key_data(jax.device_put(words), impl="threefry2x32")
 
 
-def _folded(
-    key: UInt32[np.ndarray, "2"], word: UInt32[np.ndarray, "*t"] | np.uint32
-) -> UInt32[np.ndarray, "*t 2"]:
+def _folded(key: UInt32[np.ndarray, " 2"], word: UInt32[np.ndarray, "*t"]) -> UInt32[np.ndarray, "*t 2"]:
     """The words of `jax.random.fold_in(key, word)`."""
     with np.errstate(over="ignore"):  # words are numbers modulo 2^32
         return np.stack(threefry((key[0], key[1]), (np.zeros_like(word), word), ON_HOST), axis=-1)

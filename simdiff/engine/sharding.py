@@ -27,12 +27,19 @@ def split(keys: jax.Array, devices: tuple[jax.Device, ...], group: int = 1) -> j
     return jax.device_put(keys, NamedSharding(_mesh(devices, group), _TRIALS))
 
 
+def arrays(inputs: Inputs) -> Inputs:
+    """Inputs as arrays of JAX, without a compilation: `jnp.asarray` compiles a program for every shape."""
+    return jax.tree.map(
+        lambda value: value if isinstance(value, jax.Array) else jax.device_put(np.asarray(value)), inputs
+    )
+
+
 def copied(inputs: Inputs, devices: tuple[jax.Device, ...], group: int = 1) -> Inputs:
     """Inputs as arrays that every device holds."""
-    arrays = jax.tree.map(jnp.asarray, inputs)
+    placed = arrays(inputs)
     if len(devices) == 1:
-        return arrays
-    return jax.device_put(arrays, NamedSharding(_mesh(devices, group), _COPIES))
+        return placed
+    return jax.device_put(placed, NamedSharding(_mesh(devices, group), _COPIES))
 
 
 def mapped(batch: Callable, keys: jax.Array) -> Callable:

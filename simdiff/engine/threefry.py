@@ -77,5 +77,5 @@ def bit_rows(keys: Words, columns: int) -> UInt32[Array, "r columns"]:
     return x ^ y
 
 
-def _rotated(word: Array, distance: int, of: Arithmetic) -> Array:
+def _rotated(word: Any, distance: int, of: Arithmetic) -> Any:
     return of.either(of.left(word, np.uint32(distance)), of.right(word, np.uint32(32 - distance)))
