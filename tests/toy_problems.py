@@ -26,7 +26,7 @@ class Mean(simdiff.Problem):
         return {"value": value + noise[0], "twice": 2 * value + 0.5 * noise[1]}
 
     def cost(self, d):
-        return 1e7 * d  # batches of eight trials
+        return 1e8 * d  # batches of eight trials
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ from .devices import check_memory, check_platform, use_devices
 from .keys import check_seed, trial_keys
 from .session import SESSION, Session
 from .sizes import check_sizes, whole_sizes
-from .trials import batch_size, batches, prepare, program_key, run_trials, trials_per_call
+from .trials import batch_size, batches, prepare, program_key, run_trials, stage_size, trials_per_call
 
 __all__ = [
     "SESSION",
@@ -22,6 +22,7 @@ __all__ = [
     "program_key",
     "run_trials",
     "spread_over_cores",
+    "stage_size",
     "trial_keys",
     "trials_per_call",
     "use_checkpoints",

@@ -31,17 +31,27 @@ from simdiff.problem import Problem
 def batch_size(problem: Problem, d: int) -> int:
     """Trials a batch, a power of two: small enough that an interruption costs little.
 
-    Eight, unless a trial is so small that starting a batch would cost more than its trials (up to
-    64), or so large that a batch would run for long (down to 1).
+    Eight, unless a trial is so small that starting a batch and storing its rows, some 20 ms, would cost as
+    much as its trials (up to 64), or so large that a batch would run for long (down to 1).
     """
+    return _together(problem, d, _SMALL_BATCH)
+
+
+def stage_size(problem: Problem, d: int) -> int:
+    """Trials to ask for at least: fewer take hardly less time, and may make one more stage necessary."""
+    return _together(problem, d, _SMALL_STAGE)
+
+
+def _together(problem: Problem, d: int, small: float) -> int:
     flops = max(problem.padded_cost(d), 1.0)
     if flops > _LARGE_TRIAL:
         return 2 ** max(0, int(math.log2(8 * _LARGE_TRIAL / flops)))
-    return 2 ** min(6, max(3, int(math.log2(_SMALL_TRIAL / flops))))
+    return 2 ** min(6, max(3, int(math.log2(small / flops))))
 
 
 _LARGE_TRIAL = 1e11
-_SMALL_TRIAL = 1e9
+_SMALL_BATCH, _SMALL_STAGE = 1e10, 1e9
+"""Flops that take some 100 and 10 ms on two cores."""
 
 
 def trials_per_call(problem: Problem, d: int, session: Session = SESSION) -> int:

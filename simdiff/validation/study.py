@@ -19,7 +19,6 @@ import numpy as np
 import pandas as pd
 
 from simdiff import engine
-from simdiff.engine import batch_size
 from simdiff.errors import InputError
 from simdiff.problem import Problem
 from simdiff.theory import evaluate
@@ -217,9 +216,9 @@ def rows_below(study: Study, store: TrialStore, totals: Mapping[int, int]) -> pd
 
 
 def next_totals(study: Study, items: list[Hypothesis]) -> dict[int, int]:
-    """The trials wanted next, rounded up to whole batches: these cost the same however few are kept."""
+    """The trials wanted next, rounded up."""
     costs = {d: study.problem.cost(d) for d in study.sizes}
-    sizes = {d: batch_size(study.problem, d) for d in study.sizes}
+    sizes = {d: engine.stage_size(study.problem, d) for d in study.sizes}
     wanted = next_trials(items, study.rule, costs)
     whole = {d: -(-count // sizes[d]) * sizes[d] for d, count in wanted.items()}
     return {d: max(count, min(whole[d], study.rule.max_trials)) for d, count in wanted.items()}

@@ -63,7 +63,7 @@ class Priced(Mean):
 def test_batches_are_smaller_where_trials_are_dearer():
     sizes = [batch_size(Priced(flops=10.0**k), 10) for k in range(0, 15)]
     assert sizes == sorted(sizes, reverse=True)
-    assert (sizes[0], sizes[8], sizes[-1]) == (64, 8, 1)
+    assert (sizes[0], sizes[8], sizes[9], sizes[-1]) == (64, 64, 8, 1)
     assert all(size & (size - 1) == 0 for size in sizes)
 
 
