@@ -18,6 +18,7 @@ import numpy as np
 from simdiff.engine.cores import available_cores
 from simdiff.engine.devices import fitting_trials, in_use
 from simdiff.engine.session import SESSION, Session
+from simdiff.parts.jax_settings import with_pinned_settings
 from simdiff.problem import Problem
 
 Metrics = dict[str, np.ndarray]
@@ -41,7 +42,7 @@ def in_lanes(run: Callable[[Any], Metrics], first: int, stop: int, count: int) -
     if len(spans) == 1:
         return run(spans[0])
     with ThreadPoolExecutor(len(spans)) as pool:
-        found = list(pool.map(run, spans))
+        found = list(pool.map(with_pinned_settings(run), spans))  # settings are a thread's own
     return {name: _merged([part[name] for part in found], spans) for name in found[0]}
 
 
