@@ -19,7 +19,7 @@ from simdiff.engine.sharding import arrays, mapped
 from simdiff.engine.span_map import span_map, whole
 from simdiff.problem import Inputs, Kernel
 
-_FAST_CPU_COMPILATION: dict[str, str | bool] = {
+FAST_CPU_COMPILATION: dict[str, str | bool] = {
     "xla_cpu_use_fusion_emitters": False,
     "xla_backend_optimization_level": "1",
 }
@@ -75,7 +75,7 @@ def _compile(
     if platform != "cpu" or kernel.runs_long:
         return lowered.compile()
     try:
-        return lowered.compile(compiler_options=_FAST_CPU_COMPILATION)
+        return lowered.compile(compiler_options=FAST_CPU_COMPILATION)
     except Exception:  # an XLA that does not know the option; a real failure comes again below
         return lowered.compile()
 

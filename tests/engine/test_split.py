@@ -121,7 +121,7 @@ def metrics_of(names):
     """The numbers of these cases, and how their trials were planned."""
     found = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | HURRY)
+        patch.setattr(compilation, "FAST_CPU_COMPILATION", compilation.FAST_CPU_COMPILATION | HURRY)
         patch.setattr(devices, "usable_memory", lambda *_: problem.split_memory(40, 2))
         for name in names:
             problem = CASES[name]
@@ -144,7 +144,7 @@ def memory_runs_out(problem):
         return real(kernel, keys, inputs, width, check, session)
 
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(record=True) as caught:
-        patch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | HURRY)
+        patch.setattr(compilation, "FAST_CPU_COMPILATION", compilation.FAST_CPU_COMPILATION | HURRY)
         patch.setattr(SESSION, "fewest", {})
         patch.setattr(batch_program, "program", program)
         found = numbers(problem)
@@ -188,7 +188,7 @@ def test_a_block_left_out_of_the_system_would_be_seen(eight):
 
 def on_one_device(monkeypatch, problem):
     monkeypatch.setattr(SESSION, "programs", {})
-    monkeypatch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | HURRY)
+    monkeypatch.setattr(compilation, "FAST_CPU_COMPILATION", compilation.FAST_CPU_COMPILATION | HURRY)
     monkeypatch.setattr(trials, "batch_size", lambda problem, d: 1)
     return np.array(numbers(problem))
 
