@@ -87,7 +87,7 @@ def _longer(weights: Float[Array, "p d"]) -> Float[Array, "q d"]:
     """W with some rows of zeros, whose products nobody reads.
 
     XLA's CPU compiler writes rho(u) over u where both have the same shape, and does not vectorise what it
-    writes in place: a tanh takes 7 ns then, and 1 ns where u has other rows, too. Eight, since products on
-    GPUs like such multiples.
+    writes in place: a tanh takes 4 ns then, and 1 ns where u has other rows, too (`benchmarks/layouts.py`).
+    Eight, since products on GPUs like such multiples.
     """
     return jnp.pad(weights, ((0, 8), (0, 0)))
