@@ -1,7 +1,7 @@
 """A block of noisy samples with their features and targets, in the layout that its reader needs.
 
-Sums over rows of products of features with features are up to twice as fast on CPU where the features of one
-row stand in a column: both factors are then read along the axis that is summed over (`benchmarks/layouts.py`).
+Sums over rows of products of features with features are up to twice as fast on CPU where the features of a
+row stand in a column: both factors are read along the axis that is summed over (`benchmarks/layouts.py`).
 """
 
 from __future__ import annotations
