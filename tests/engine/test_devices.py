@@ -60,7 +60,7 @@ def studied():
 def on_all_devices():
     """What is said to be equal on eight devices, and what differs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | HURRY)
+        patch.setattr(compilation, "FAST_CPU_COMPILATION", compilation.FAST_CPU_COMPILATION | HURRY)
         ahead = threading.Thread(target=prepare, args=(RIDGE, 40, 0, "float64"))
         ahead.start()
         ahead.join()
@@ -68,7 +68,7 @@ def on_all_devices():
     found = {"ridge": numbers(RIDGE, range(8), dtype="float64")}
     found["compiled late"] = len(SESSION.programs) - programs
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | HURRY)
+        patch.setattr(compilation, "FAST_CPU_COMPILATION", compilation.FAST_CPU_COMPILATION | HURRY)
         patch.setattr(trials, "batch_size", lambda problem, d: 2)
         found["shared"] = [numbers(RIDGE, range(2), dtype="float64"), trials.trial_group(RIDGE, 40).devices]
         found["exact average"] = numbers(AVERAGE, range(2), dtype="float64")
@@ -105,7 +105,7 @@ def test_matrix_products_differ_by_rounding_only(eight, monkeypatch):
     A row left out or counted twice would change errors by some 1e-4.
     """
     monkeypatch.setattr(SESSION, "programs", {})
-    monkeypatch.setattr(compilation, "_FAST_CPU_COMPILATION", compilation._FAST_CPU_COMPILATION | HURRY)
+    monkeypatch.setattr(compilation, "FAST_CPU_COMPILATION", compilation.FAST_CPU_COMPILATION | HURRY)
     here = np.array(numbers(RIDGE, range(8), dtype="float64"))
     np.testing.assert_allclose(eight["ridge"], here, rtol=1e-9)
     shared, devices_a_trial = eight["shared"]
