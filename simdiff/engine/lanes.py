@@ -2,8 +2,7 @@
 
 A trial's small products, random draws and factorisations keep one core busy, hardly two. Programs that own
 their process make every core a device (`cores.spread_over_cores`); in a process that is not ours, a notebook
-say, there is one device for all cores, and threads do the same: 1.2 to 1.4 times as many trials a second on
-two cores, with the same bits.
+say, there is one device for all cores, and threads do the same, with the same bits.
 """
 
 from __future__ import annotations

@@ -99,8 +99,8 @@ class SplitMoments(Moments):
         return 1.0 + self.columns.total(self.single.errors(b) + sum(pairs))
 
     def whole(self) -> FreshMoments:
-        """Not on one device."""
-        raise NotImplementedError("training paths are not split over devices")
+        """No device holds it."""
+        raise TypeError("training paths, which ask for it, are not split over devices")
 
     def _pairs(self, b: Float[Array, "d q"], s: int) -> Float[Array, " d"]:
         """The diagonal of B_j phi_ji B_i^T for device i and the j that is s after it, phi by its series."""
@@ -115,22 +115,7 @@ class SplitMoments(Moments):
         return jax.lax.scan(add, jnp.zeros(len(b), jnp.float64), tuple(pieces))[0]
 
 
-def half_moments(
-    sampler: GaussianSampler,
-    frame: Frame,
-    a: Array,
-    h: Array,
-    rho: Activation,
-    weights: Float[Array, "p d"],
-    keep: Float[Array, " p"],
-    columns: ColumnShares,
-) -> HalfMoments:
-    """Exact averages; `keep` is 1 for real features and 0 for padding."""
-    direction, single = _directions(sampler, frame, a, h, rho, weights, keep)
-    return HalfMoments(half_products(direction, columns), single)
-
-
-def split_moments(
+def random_feature_moments(
     sampler: GaussianSampler,
     frame: Frame,
     a: Array,
@@ -139,25 +124,15 @@ def split_moments(
     weights: Float[Array, "q d"],
     keep: Float[Array, " q"],
     columns: ColumnShares,
-) -> SplitMoments:
-    """The same of a device's own features."""
-    return SplitMoments(columns, *_directions(sampler, frame, a, h, rho, weights, keep))
-
-
-def _directions(
-    sampler: GaussianSampler,
-    frame: Frame,
-    a: Array,
-    h: Array,
-    rho: Activation,
-    weights: Float[Array, "q d"],
-    keep: Float[Array, " q"],
-) -> tuple[Float[Array, "q d"], _Single]:
-    """Unit vectors whose products are the correlations of pre-activations, and what each has to say."""
+) -> Moments:
+    """Exact averages of a device's own features; `keep` is 1 for real ones and 0 for padding."""
     factor = sampler.factor(frame, a, h, weights)
     norm = jnp.linalg.norm(factor, axis=1)
     single = _single(rho, norm / math.sqrt(weights.shape[1]), h, weights, keep)
-    return factor / norm[:, None], single
+    direction = factor / norm[:, None]
+    if columns.devices > 1:
+        return SplitMoments(columns, direction, single)
+    return HalfMoments(half_products(direction), single)
 
 
 def _single(

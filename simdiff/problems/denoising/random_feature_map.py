@@ -25,7 +25,7 @@ from simdiff.problems.denoising import noise_average
 from simdiff.problems.denoising.dispatch import feature_map
 from simdiff.problems.denoising.evaluation import Moments
 from simdiff.problems.denoising.feature_map import FeatureMap
-from simdiff.problems.denoising.gaussian_features import half_moments, split_moments
+from simdiff.problems.denoising.gaussian_features import random_feature_moments
 from simdiff.problems.denoising.gram import Normal
 from simdiff.problems.denoising.pairs import Pairs
 from simdiff.problems.denoising.shape import Shape
@@ -106,8 +106,7 @@ class RandomFeatureMap(FeatureMap):
     ) -> Moments:
         """A Mehler series, too."""
         assert isinstance(sampler, GaussianSampler)
-        moments = split_moments if columns.devices > 1 else half_moments
-        return moments(sampler, pairs.frame, pairs.a, pairs.h, self.rho, *state, columns)
+        return random_feature_moments(sampler, pairs.frame, pairs.a, pairs.h, self.rho, *state, columns)
 
     def step_scale(self, inputs: Mapping[str, Any]) -> Float[Array, ""]:
         """B = sqrt(h / p) A."""
