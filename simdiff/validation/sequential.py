@@ -50,10 +50,14 @@ def sequential_stderr(fit: FiniteSizeFit) -> float:
 
 def half_width(fit: FiniteSizeFit) -> float:
     """Half width of the limit's 95% confidence interval, with `sequential_stderr`; NaN without a fit."""
-    stderr = sequential_stderr(fit)
-    if stderr == 0.0 or math.isnan(stderr):
-        return stderr
-    return float(special.stdtrit(fit.dof, 0.5 + CONFIDENCE / 2) * stderr)
+    if fit.stderr == 0.0 or math.isnan(fit.stderr):
+        return fit.stderr
+    return float(_quantile(np.array([fit.dof]))[0] * fit.stderr)
+
+
+def _quantile(dof: FloatArray) -> FloatArray:
+    """Half widths of 95% confidence over plain standard errors."""
+    return special.stdtrit(dof, 0.5 + CONFIDENCE / 2) * np.sqrt(1 + 2 / dof)
 
 
 def asked_width(item: Hypothesis, fit: FiniteSizeFit, rule: Rule) -> float:
@@ -96,7 +100,7 @@ def _wanted(items: Sequence[Hypothesis], rule: Rule, costs: FloatArray, totals: 
     live = [(h, f, width) for h, f, width in asked if f.stderr > 0 and width > 0]
     if all(half_width(f) <= asked for _, f, asked in live):
         return totals
-    targets = np.array([_AIM * asked * f.stderr / half_width(f) for _, f, asked in live])
+    targets = np.array([_AIM * asked for _, _, asked in live])
     # The shrunk deviations may miss that one size is noisier than the law: then the plain ones decide.
     planned = np.stack([h.stats.planning_stds() for h, _, _ in live])
     plain = np.stack([np.sqrt(h.stats.variances) for h, _, _ in live])
@@ -111,6 +115,7 @@ def _wanted(items: Sequence[Hypothesis], rule: Rule, costs: FloatArray, totals: 
             most=rule.max_trials,
             batch=rule.batch,
             budget=rule.budget,
+            quantile=_quantile,
         )
         if np.any(wanted > totals):
             break
