@@ -41,7 +41,7 @@ def regularisation_path(
     checked = _check_ridges(ridges)
     d = check_integer("d", d, least=1)
     engine.check_memory(problem, d)
-    kernel, inputs = problem.kernel(d)
+    kernel, inputs = problem.kernel(d, "float64")
     values = jax.tree.map(jnp.asarray, inputs | {"ridges": np.asarray(checked)})
     numbers = range(check_integer("trials", trials, least=1, most=MOST_TRIALS))
     run = jax.jit(SamplingKernel.along, static_argnums=0)

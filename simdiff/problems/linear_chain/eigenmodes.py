@@ -25,6 +25,10 @@ class Eigenmodes(NamedTuple):
     vectors: Float[Array, "k d"]
     whole: bool
 
+    def in_float64(self) -> Eigenmodes:
+        """The same numbers in that type."""
+        return self._replace(values=self.values.astype(jnp.float64), vectors=self.vectors.astype(jnp.float64))
+
     def weights(self, w: Float[Array, " d"]) -> Float[Array, " r"]:
         """o with tr diag(w) g(Sigma_hat) = sum_k o_k g(values_k)."""
         found = self.vectors**2 @ w

@@ -46,7 +46,8 @@ class SamplingKernel(Kernel):
     """key, inputs -> metrics; inputs: n, training, plan and the data law's arrays.
 
     `rows` >= n are stored; `dual` decomposes the Gram matrix of samples; `samples` are generated; with two
-    `splits` a second training set is drawn; a `planted` direction is the first coordinate.
+    `splits` a second training set is drawn; a `planted` direction is the first coordinate. The eigenmodes of
+    the training set are found in the type `modes_in`, all that is made of them is in float64.
     """
 
     sampler: DiagonalSampler
@@ -57,6 +58,7 @@ class SamplingKernel(Kernel):
     samples: int
     splits: int = 1
     planted: bool = False
+    modes_in: type = jnp.float64
 
     def __call__(self, key: Array, inputs: dict[str, Any]) -> dict[str, Array]:
         """Train, then measure: (times,) arrays, or scalars without early stopping."""
@@ -120,7 +122,8 @@ class SamplingKernel(Kernel):
         if self.bias:
             mean, rank = jnp.sum(x, axis=0) / n, jnp.minimum(n - 1, d)
             x = jnp.where((jnp.arange(self.rows) < n)[:, None], x - mean, 0.0)
-        modes = eigenmodes(x / jnp.sqrt(n.astype(jnp.float64)), rank, self.dual)
+        scaled = x / jnp.sqrt(n.astype(jnp.float64))
+        modes = eigenmodes(scaled.astype(self.modes_in), rank, self.dual).in_float64()
         # Samples may have a lower rank than their number allows: then a variance is zero, not rounding.
         least = (d * jnp.finfo(jnp.float64).eps + self.sampler.rounding**2) * jnp.max(modes.values)
         return modes._replace(values=jnp.where(modes.values > least, modes.values, 0.0)), mean

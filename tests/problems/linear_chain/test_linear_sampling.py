@@ -88,7 +88,7 @@ CASES = [(name, dual) for name in POINTS for dual in (False, True) if not (dual 
 @pytest.mark.parametrize(("name", "dual"), CASES, ids=[f"{n}-{'dual' if d else 'primal'}" for n, d in CASES])
 def test_a_trial_is_what_dense_matrices_give(name, dual):
     problem = POINTS[name]
-    kernel, inputs = problem.kernel(D)
+    kernel, inputs = problem.kernel(D, "float64")
     if dual:  # padded rows beyond N, and fewer of them than dimensions as soon as d > 256
         kernel = dataclasses.replace(kernel, rows=max(16, problem.count(D)), dual=True)
     found = jax.jit(kernel)(KEY, jax.tree.map(jnp.asarray, inputs))
@@ -97,6 +97,32 @@ def test_a_trial_is_what_dense_matrices_give(name, dual):
         got = {name: np.atleast_1d(found[name])[i] for name in wanted}
         np.testing.assert_allclose([*got.values()], [*wanted.values()], rtol=1e-6, err_msg=str(wanted))
     assert set(found) == {metric.name for metric in problem.metrics}
+
+
+@pytest.mark.parametrize("exponent", [0.5, 1.5])
+def test_eigenmodes_in_float32_are_off_by_next_to_nothing_of_the_spread(exponent):
+    problem = LinearSampling(PowerLaw(exponent), Ridge(1e-2), psi_n=2.0, samples=0)
+    quick, exact = (simdiff.simulate(problem, d=48, trials=12, dtype=dtype) for dtype in ("auto", "float64"))
+    assert (set(quick["dtype"]), set(exact["dtype"])) == ({"mixed"}, {"float64"})
+    for metric in problem.metrics:
+        off = np.abs(quick[metric.name] - exact[metric.name])
+        assert 0 < off.max() < 1e-3 * exact[metric.name].std()
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        LinearSampling(),
+        LinearSampling(PowerLaw(0.5), Ridge(1e-6)),
+        LinearSampling(trainer=GradientFlow((1.0,), 0.1)),
+        LinearSampling(trainer=Ridge(0.1), splits=2),
+        LinearSampling(simdiff.data.Spiked(3.0), Ridge(0.1)),
+    ],
+    ids=["no ridge", "a tiny ridge", "flow", "two models", "a single mode"],
+)
+def test_they_are_in_float64_where_rounding_might_count(problem):
+    assert problem.arithmetic() == "float64"
+    assert problem.arithmetic("mixed") == "mixed"
 
 
 def test_the_comparison_would_see_a_small_difference():
