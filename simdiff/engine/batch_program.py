@@ -24,7 +24,7 @@ from simdiff.engine.groups import ONE_DEVICE, Group
 from simdiff.engine.lanes import in_lanes, lanes
 from simdiff.engine.returned import check_metrics
 from simdiff.engine.session import SESSION, Session
-from simdiff.engine.sharding import copied, split
+from simdiff.engine.sharding import copied, dealt, split
 from simdiff.engine.span_map import whole
 from simdiff.errors import InputError
 from simdiff.problem import Inputs, Problem
@@ -43,7 +43,8 @@ class BatchProgram:
     """`batch(keys, inputs, span)` is a NumPy array per metric: trials of `keys` of one problem at one size.
 
     Those from span[0] to span[1], all by default, are run. The others are nan, unless groups of devices share
-    each trial: then all are run, and a reader takes those that it asked for.
+    each trial: then all are run, and a reader takes those that it asked for. Keys, and metrics, are in the
+    order of `order`.
     """
 
     def __init__(
@@ -65,6 +66,12 @@ class BatchProgram:
         if self._plan not in session.side_by_side:
             split = group.split
             session.side_by_side[self._plan] = 1 if split else side_by_side(problem, d, self._count, session)
+
+    @property
+    def order(self) -> np.ndarray:
+        """The trials of a batch, counted from 0, as their keys lie on the devices."""
+        groups = len(self.devices) // self._group.devices
+        return dealt(self._count * groups, groups)
 
     def compile(self, keys: jax.Array, inputs: Inputs) -> None:
         """Compile the program of such arguments; cheap when that has been done.

@@ -97,15 +97,20 @@ def slot(
     d: int,
     seed: int,
     trials: Sequence[int],
+    order: Sequence[int],
     dtype: str,
     devices: tuple[jax.Device, ...],
 ) -> Slot:
-    """The place of these trials of a batch, with all that their bits depend on."""
+    """The place of these trials of a batch, with all that their bits depend on.
+
+    `order`: all trials of the batch, as they lie in the arrays of a state.
+    """
     identity = {
         "problem": problem.digest(),
         "d": d,
         "seed": seed,
         "trials": [int(trial) for trial in trials],
+        "order": [int(trial) for trial in order],
         "dtype": problem.arithmetic(dtype),
         "times": [] if problem.times is None else [float(time) for time in problem.times],
         "device": describe(devices),

@@ -34,19 +34,19 @@ def batch_size(problem: Problem, d: int) -> int:
     Eight, unless a trial is so small that starting a batch and storing its rows, some 20 ms, would cost as
     much as its trials (up to 64), or so large that a batch would run for long (down to 1).
     """
-    return _together(problem, d, _SMALL_BATCH)
+    return _together(problem, d, _SMALL_BATCH, 8)
 
 
 def stage_size(problem: Problem, d: int) -> int:
     """Trials to ask for at least: fewer take hardly less time, and may make one more stage necessary."""
-    return _together(problem, d, _SMALL_STAGE)
+    return _together(problem, d, _SMALL_STAGE, 4)
 
 
-def _together(problem: Problem, d: int, small: float) -> int:
+def _together(problem: Problem, d: int, small: float, usual: int) -> int:
     flops = max(problem.padded_cost(d), 1.0)
     if flops > _LARGE_TRIAL:
-        return 2 ** max(0, int(math.log2(8 * _LARGE_TRIAL / flops)))
-    return 2 ** min(6, max(3, int(math.log2(small / flops))))
+        return 2 ** max(0, int(math.log2(usual * _LARGE_TRIAL / flops)))
+    return max(usual, 2 ** min(6, int(math.log2(max(1.0, small / flops)))))
 
 
 _LARGE_TRIAL = 1e11
@@ -160,16 +160,17 @@ def _until_replanned(
     with pinned():
         _, inputs = problem.kernel(d, dtype)
     for wanted in batches(problem, d, trials, session):
-        whole = range(wanted[0] // size * size, wanted[0] // size * size + size)
-        span = wanted[0] - whole[0], wanted[-1] - whole[0] + 1
-        place = slot(keeper, problem, d, seed, range(wanted[0], wanted[-1] + 1), dtype, program.devices)
+        begin = wanted[0] // size * size
+        span, order = (wanted[0] - begin, wanted[-1] - begin + 1), (begin + program.order).tolist()
+        within = range(wanted[0], wanted[-1] + 1)
+        place = slot(keeper, problem, d, seed, within, order, dtype, program.devices)
         with pinned(), one_lapack_thread(session):
-            arguments = program.placed(trial_keys(problem, d, seed, whole), inputs)
+            arguments = program.placed(trial_keys(problem, d, seed, order), inputs)
             inputs = arguments[1]  # on the devices from now on
             start = time.perf_counter()
             metrics = program(*arguments, span, place)
             seconds = (place.seconds + time.perf_counter() - start) / (span[1] - span[0])
-        frame = rows(problem, d, seed, list(whole), metrics)
+        frame = rows(problem, d, seed, order, metrics).sort_values("trial", kind="stable")
         frame["duration"] = seconds
         frame["device"], frame["platform"] = describe(program.devices), program.devices[0].platform
         frame["dtype"] = problem.arithmetic(dtype)

@@ -28,6 +28,7 @@ from simdiff.engine import (
     devices,
     prepare,
     run_trials,
+    trial_keys,
     trials,
     trials_per_call,
     use_devices,
@@ -74,6 +75,14 @@ def on_all_devices():
         found["exact average"] = numbers(AVERAGE, range(2), dtype="float64")
         found["launched"] = [trials_per_call(RIDGE, 40), trials_per_call(Mean(), 40)]
     found |= {"mean": numbers(Mean(), range(13)), "path": numbers(Path(), [2, 9]), "study": studied()}
+    few = batch_program.BatchProgram(Mean(), 40, "auto", 16)
+    found["busy"] = [
+        np.isfinite(few(trial_keys(Mean(), 40, 0, few.order), (), span)["value"])
+        .reshape(8, 2)
+        .sum(1)
+        .tolist()
+        for span in ((3, 11), (5, 7))
+    ]
     for count in (3, 1, None):
         use_devices(count)
         frame = next(iter(run_trials(Mean(), 40, 0, range(13))))
@@ -115,6 +124,10 @@ def test_matrix_products_differ_by_rounding_only(eight, monkeypatch):
         np.testing.assert_allclose(eight["ridge"], here[::-1], rtol=1e-3)
     average = numbers(AVERAGE, range(2), dtype="float64")
     np.testing.assert_allclose(eight["exact average"], average, rtol=1e-9)
+
+
+def test_a_few_trials_of_a_batch_are_dealt_out_to_all_devices(eight):
+    assert eight["busy"] == [[1] * 8, [0, 0, 0, 0, 0, 1, 1, 0]]
 
 
 def test_devices_share_a_trial_where_there_are_fewer_trials_than_devices(eight):

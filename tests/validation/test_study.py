@@ -65,14 +65,15 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(batches, uninterrupted, mo
     store, calls = Stops(batches), counted(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         collect(study(), store)
-    store.left = -1
+    store.left, there = -1, sum(len(store.trials(study().point, d, 0)) for d in SIZES)
     calls.clear()
     items = collect(study(), store)
     pd.testing.assert_frame_equal(table(items, study()), uninterrupted[1])
     run = [(d, trial) for d, trials in calls for trial in trials]
     assert len(run) == len(set(run))
     kept = sum(len(uninterrupted[0].trials(study().point, d, 0)) for d in SIZES)
-    assert len(run) == kept - 8 * batches
+    assert 0 < there <= 8 * batches
+    assert len(run) == kept - there
 
 
 def test_a_complete_run_computes_nothing_again(uninterrupted, monkeypatch):
@@ -100,13 +101,13 @@ def test_replay_is_collect_without_trials(uninterrupted, monkeypatch):
 def test_replay_shows_what_there_is_and_what_is_missing():
     store = InMemoryTrials()
     empty = table(replay(study(), store).items, study())
-    assert replay(study(), store).lacking == {20: 16, 40: 16, 80: 8}
+    assert replay(study(), store).lacking == {20: 12, 40: 12, 80: 8}
     assert set(empty["trials"]) == {"0+0+0"}
     assert set(empty["verdict"]) == {"inconclusive"}
     for frame in engine.run_trials(Mean(), 20, 0, range(16)):
         store.append(frame)
-    assert replay(study(), store).lacking == {40: 16, 80: 8}
-    assert set(table(replay(study(), store).items, study())["trials"]) == {"16+0+0"}
+    assert replay(study(), store).lacking == {40: 12, 80: 8}
+    assert set(table(replay(study(), store).items, study())["trials"]) == {"12+0+0"}
 
 
 @pytest.mark.parametrize("missing", [0, 17])
