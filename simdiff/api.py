@@ -87,6 +87,7 @@ def make_study(
     here: bool = True,
     extrapolation: Any = None,
     absolute: float = 0.0,
+    theory_name: str = "",
 ) -> Study:
     """Check everything that can be checked before the first trial.
 
@@ -122,7 +123,8 @@ def make_study(
     if not problem.on_host:
         problem.kernel(rounded[-1], dtype)
     chosen = load(theory, problem) if theory is not None or problem.default_theory is not None else None
-    study = Study(problem, chosen, rounded, rule, engine.check_seed(seed), dtype, facts or {})
+    told = facts or {}
+    study = Study(problem, chosen, rounded, rule, engine.check_seed(seed), dtype, told, theory_name)
     _ = study.predictions
     return study
 

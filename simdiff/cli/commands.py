@@ -283,6 +283,7 @@ def _studies(plan: Plan, *, here: bool = True) -> dict[int, Study]:
     studies: dict[tuple[str, str], tuple[int, Study]] = {}
     for number, (config, one) in enumerate(itertools.product(plan.points, theories)):
         problem = build_problem(config)
+        name = theory_name(one, problem) if len(theories) > 1 else ""
         study = make_study(
             problem,
             one,
@@ -296,9 +297,9 @@ def _studies(plan: Plan, *, here: bool = True) -> dict[int, Study]:
             here=here,
             extrapolation=config["extrapolation"],
             absolute=config["absolute"],
+            theory_name=name,
         )
-        name = theory_name(one, problem) if len(theories) > 1 else ""
-        studies.setdefault((study.point, name), (number, dataclasses.replace(study, theory_name=name)))
+        studies.setdefault((study.point, name), (number, study))
     check_names([theory_name(one, problem) for one in theories])
     return dict(studies.values())
 

@@ -9,24 +9,31 @@ from collections.abc import Iterator, Sequence
 from simdiff import engine
 from simdiff.validation.study import Study
 
+_THREADS = 2
+"""Half of the work on a program is on one core, tracing and lowering; the other half is on all cores."""
+
 
 @contextlib.contextmanager
 def compile_ahead(studies: Sequence[Study]) -> Iterator[None]:
-    """Compile the programs of later points while earlier ones run."""
-    stop = threading.Event()
+    """Compile the programs of later sizes and points while earlier ones compile or run."""
+    stop, guard = threading.Event(), threading.Lock()
+    left = iter([(study, d) for study in studies for d in study.sizes])
 
     def work() -> None:
-        for study in studies:
-            for d in study.sizes:
-                if stop.is_set():
-                    return
-                with contextlib.suppress(Exception):  # the run itself meets the same error and reports it
-                    engine.prepare(study.problem, d, study.seed, study.dtype)
+        while not stop.is_set():
+            with guard:
+                study, d = next(left, (None, 0))
+            if study is None:
+                return
+            with contextlib.suppress(Exception):  # the run itself meets the same error and reports it
+                engine.prepare(study.problem, d, study.seed, study.dtype)
 
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(_THREADS)]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         stop.set()
-        thread.join()
+        for thread in threads:
+            thread.join()

@@ -22,7 +22,7 @@ from simdiff.run.contents import About
 from simdiff.run.run import Run
 from simdiff.run.several import check_names, listed, theory_name
 from simdiff.store import RunFolder, commit, versions_text
-from simdiff.validation.study import InMemoryTrials, Study
+from simdiff.validation.study import InMemoryTrials, Study, replay
 
 if TYPE_CHECKING:
     from simdiff.engine.sizes import Sizes
@@ -181,7 +181,7 @@ def _made(
     run = Run(studies, InMemoryTrials(), about)
     if out is not None:
         run = dataclasses.replace(run, **_in_folder(run, problem, axes, settings, out))
-    with compile_ahead(studies[1:]):
+    with compile_ahead([study for study in studies if replay(study, run.store).lacking]):
         done = run.collect(progress)
     if done.folder is not None:
         done.folder.compact()
@@ -190,7 +190,10 @@ def _made(
 
 
 def make_studies(
-    problems: Sequence[Problem], theory: Theories, settings: Mapping[str, Any], facts: Mapping[str, Any]
+    problems: Sequence[Problem],
+    theory: Theories,
+    settings: Mapping[str, Any],
+    facts: Mapping[str, Any],
 ) -> tuple[Study, ...]:
     """A checked study for each problem and theory; points that are the same problem appear once."""
     several = len(listed(theory)) > 1
@@ -198,9 +201,9 @@ def make_studies(
     for problem in problems:
         told = {**facts, "problem": description(problem)} if facts else {}
         for one in listed(theory):
-            study = make_study(problem, one, facts=told, **settings)
             name = theory_name(one, problem) if several else ""
-            found.setdefault((study.point, name), dataclasses.replace(study, theory_name=name))
+            study = make_study(problem, one, facts=told, theory_name=name, **settings)
+            found.setdefault((study.point, name), study)
     return tuple(found.values())
 
 

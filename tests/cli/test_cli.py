@@ -188,8 +188,8 @@ def test_report_of_an_unfinished_run_says_what_is_missing(again, capsys):
     assert cli.main(["report", "-m", *OWN, "level=1,2", QUIET, "out=runs/mine"]) == 0
     text = (again / "report.md").read_text()
     assert "2 agree, 0 disagree, 2 inconclusive" in text
-    assert "**Unfinished: 1 of 2 points, 40 or more trials still to run.**" in text
-    assert re.search(r"level = 2: unfinished: 16 trials to run at d = 20, .* \(there are 0\+0\+0 at", text)
+    assert "**Unfinished: 1 of 2 points, 32 or more trials still to run.**" in text
+    assert re.search(r"level = 2: unfinished: 12 trials to run at d = 20, .* \(there are 0\+0\+0 at", text)
     assert "Unfinished: 1 of 2 points" in capsys.readouterr().out
 
 
