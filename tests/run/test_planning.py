@@ -94,15 +94,15 @@ def test_of_a_sweep_some_points_have_a_pilot():
 
 
 def test_programs_that_points_share_are_counted_once(monkeypatch):
-    """Two ridges share the programs of both sizes, another activation has its own."""
+    """Two ridges share the programs of both sizes, without the divergences there is another."""
 
     def second(study, d):
         return {engine.program_key(study.problem, d, study.dtype): 1.0}
 
     monkeypatch.setattr(pilots, "_compiled", second)
     trainers = [simdiff.trainers.Ridge(ridge) for ridge in (0.1, 0.2)]
-    ridges = [simdiff.DenoisingScoreMatching(trainer=trainer, psi_n=2.0) for trainer in trainers]
-    other = dataclasses.replace(ridges[0], model=simdiff.models.RandomFeatures(1.0, "relu"))
+    ridges = [simdiff.LinearSampling(trainer=trainer, psi_n=2.0, samples=0) for trainer in trainers]
+    other = dataclasses.replace(ridges[0], kl=False)
     assert compiling([ridges[0]]) == 2
     assert compiling(ridges) == 2
     assert compiling([*ridges, other]) == 4

@@ -14,7 +14,7 @@ from synthetic_trials import FIVE, Law, campaign
 from simdiff.validation import Rule, fit_limit, judge, judge_table, size_stats
 from simdiff.validation.hypothesis import Hypothesis
 
-REPEATS = 120
+REPEATS = 80
 
 
 def most(rate: float, repeats: int) -> float:

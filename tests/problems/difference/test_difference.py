@@ -21,7 +21,8 @@ def denoising(ridge, m=1):
 
 @pytest.mark.parametrize("metric", ["test", "train"])
 def test_a_trial_is_the_difference_of_both_trials_with_its_key(metric):
-    first, second = denoising(0.01), denoising(0.1)
+    trainers = (simdiff.trainers.Ridge(ridge) for ridge in (0.01, 0.1))
+    first, second = (simdiff.LinearSampling(trainer=one, kl=False, samples=0) for one in trainers)
     kernel, inputs = Difference(first, second).kernel(16)
     key = jax.random.key(3)
     values = [float(jax.jit(k)(key, i)[metric]) for k, i in (p.kernel(16) for p in (first, second))]

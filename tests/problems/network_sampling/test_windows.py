@@ -52,6 +52,7 @@ def test_windows_end_with_the_curve_of_a_program_without_any(whole):
     np.testing.assert_array_equal(curve(Session()), whole)
 
 
+@pytest.mark.heavy
 def test_killed_again_and_again_it_ends_with_the_same_curve(often, whole, tmp_path):
     assert np.isfinite(whole).all()
     last = 0
