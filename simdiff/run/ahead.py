@@ -10,7 +10,7 @@ from simdiff import engine
 from simdiff.validation.study import Study
 
 _THREADS = 2
-"""Half of the work on a program is on one core, tracing and lowering; the other half is on all cores."""
+"""A program is traced and lowered on one core, and compiled on hardly two."""
 
 
 @contextlib.contextmanager
