@@ -78,11 +78,11 @@ _PLANTED = (
 )
 _FLOW_HORIZON = 5.0
 _PIECE = 128
-_FLOAT32_LEAST_RIDGE = 1e-5
-"""In units of the largest variance; from it on float32 is enough for the eigenmodes. Its rounding moves every
-metric of a trial by less than 1e-3 of the metric's spread from trial to trial, and the mean by less than 1e-5
-of its value, down to a ridge of 2.5e-7 (power laws of exponents 0.5 and 1.5, ridges 0.3 to 1e-4, psi_n = 2
-and 0.5, d = 200, against float64 with the same random numbers)."""
+_FLOAT32_LEAST = 1e-2
+"""Share of the largest variance from which on a ridge, and variances that are divided by, bear the rounding
+of eigenmodes in float32. With more samples than dimensions it moves every metric of a trial by less than a
+hundredth of the metric's spread from trial to trial: the tests compare with float64. With fewer samples, or a
+smaller ridge, or a smaller variance that is divided by, it may move one by more than all of its spread."""
 _VANISHED = 1e-24
 """Rounding leaves no less than this of a sampled variance that is zero, squared factors of 1e-16 apart."""
 
@@ -281,18 +281,21 @@ class LinearSampling(Problem):
     def arithmetic(self, dtype: str = "auto") -> str:
         """With "mixed" (or "float32") the eigenmodes are found in float32, all else is in float64.
 
-        "auto" does so where a ridge makes that accurate enough and no single mode or small difference counts.
+        "auto" does so where that is accurate enough: see `_FLOAT32_LEAST`, and no single mode may count.
         """
         check_choice("dtype", dtype, ("auto", "float32", "mixed", "float64"))
         if dtype != "auto":
             return "float64" if dtype == "float64" else "mixed"
-        if self.splits == 2 or self.data.planted() is not None or self.times is not None:
+        single = self.splits == 2 or self.data.planted() is not None
+        if single or self.times is not None or self.psi_n <= 1:
             return "float64"
-        least = _FLOAT32_LEAST_RIDGE * float(np.max(self.data.spectrum()[0]))
-        return "mixed" if float(self.training().ridge) >= least else "float64"
+        values, weights = self.data.spectrum()
+        variances = values[weights > 0]
+        least = min([float(self.training().ridge), *([variances.min()] if self.kl else [])])
+        return "mixed" if least >= _FLOAT32_LEAST * variances.max() else "float64"
 
     def kernel(self, d: int, dtype: str = "auto") -> tuple[Kernel, dict[str, Any]]:
-        """A program shared by all ridges, spectra and schedules of as many steps."""
+        """A program shared by all ridges, spectra and schedules of as many steps in one arithmetic."""
         n = self.count(d)
         if self.kl and self.singular and n - self.bias <= d + 1:
             hint = f"N = {n}: the mean of tr Sigma F^-1 over training sets is infinite"
