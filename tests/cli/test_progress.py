@@ -3,6 +3,7 @@
 import dataclasses
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -117,13 +118,14 @@ def test_programs_are_compiled_ahead_and_stop_with_the_run(studies, monkeypatch)
         if len(seen) > 2:
             release.wait(60)
 
-    class Waited(threading.Thread):
-        def join(self, timeout=None):
-            release.set()  # the third and fourth program are ready only when the run waits for the threads
-            super().join(timeout)
+    class Waited(ThreadPoolExecutor):
+        def shutdown(self, **named):
+            super().shutdown(wait=False, **named)
+            release.set()  # the third and fourth program are ready only after the run has ended
+            super().shutdown()
 
     monkeypatch.setattr(engine, "prepare", prepare)
-    monkeypatch.setattr(ahead.threading, "Thread", Waited)
+    monkeypatch.setattr(ahead, "ThreadPoolExecutor", Waited)
     with compile_ahead([*studies, *studies]):
         while len(seen) < 4:
             time.sleep(0.001)
