@@ -76,13 +76,8 @@ def on_all_devices():
         found["launched"] = [trials_per_call(RIDGE, 40), trials_per_call(Mean(), 40)]
     found |= {"mean": numbers(Mean(), range(13)), "path": numbers(Path(), [2, 9]), "study": studied()}
     few = batch_program.BatchProgram(Mean(), 40, "auto", 16)
-    found["busy"] = [
-        np.isfinite(few(trial_keys(Mean(), 40, 0, few.order), (), span)["value"])
-        .reshape(8, 2)
-        .sum(1)
-        .tolist()
-        for span in ((3, 11), (5, 7))
-    ]
+    spans = [few(trial_keys(Mean(), 40, 0, few.order), (), span)["value"] for span in ((3, 11), (5, 7))]
+    found["busy"] = [np.isfinite(values).reshape(8, 2).sum(axis=1).tolist() for values in spans]
     for count in (3, 1, None):
         use_devices(count)
         frame = next(iter(run_trials(Mean(), 40, 0, range(13))))

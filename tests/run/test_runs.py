@@ -177,6 +177,17 @@ def test_a_second_theory_on_the_same_trials(run):
         run.compare(mean_theory)
 
 
+def test_a_theory_is_asked_once_for_every_size_and_for_the_limit():
+    asked = []
+
+    def theory(problem):
+        asked.append(problem)
+        return mean_theory(problem)
+
+    simdiff.validate(Mean(), theory, **QUICK)
+    assert len(asked) == len(QUICK["sizes"]) + 1
+
+
 def test_of_several_theories_the_wrong_one_is_rejected():
     problem, asked = Mean(spread=0.02), {"sizes": (20, 40, 80), "precision": 0.005, "extrapolation": (1.0,)}
     found = simdiff.validate(problem, [mean_theory, wrong_theory], seed=1, **asked)

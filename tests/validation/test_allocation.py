@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -114,6 +115,17 @@ def test_stages_only_add_and_end_at_the_asked_width():
     for item in items:
         fit = fit_limit(item.stats)
         assert half_width(fit) <= asked_width(item, fit, rule)
+
+
+def test_a_plan_foresees_the_quantile_of_the_trials_that_it_asks_for():
+    """With that of the pilot, it would be narrower by a fifth: half as many trials more."""
+    rule = Rule(precision=0.002, max_trials=10**6)
+    pilot = {d: np.array([-1.0, 1.0] * (rule.pilot(d) // 2)) / d for d in rule.sizes}
+    wanted = next_trials([Hypothesis("x", size_stats(pilot), 1.0, ZEROS)], rule)
+    planned = dataclasses.replace(size_stats(pilot), counts=np.array(list(wanted.values())))
+    assert max(planned.counts) > 5 * rule.min_trials
+    fit = fit_limit(planned, rule.corrections)
+    assert half_width(fit) / rule.precision == pytest.approx(0.9, abs=0.02)
 
 
 def test_stopping_does_not_look_at_agreement():
