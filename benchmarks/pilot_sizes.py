@@ -25,8 +25,8 @@ from simdiff.validation.hypothesis import Hypothesis
 from simdiff.validation.sequential import next_trials
 
 SEED = 0
-SIZES = ((64, 96, 160, 256), (100, 200, 400))
-SPREADS = (0.003, 0.006, 0.009, 0.012)
+SIZES = ((80, 120, 240, 480), (100, 200, 400))
+SPREADS = (0.003, 0.006, 0.012, 0.03)
 PILOTS = (12, 8)
 """`min_trials`; the rule's own share of it is run at the larger sizes."""
 
