@@ -106,8 +106,11 @@ def rounding_of_float32(problem):
     return {name: np.sqrt(np.mean(error**2)) / exact[name].std() for name, error in off.items()}
 
 
-@pytest.mark.parametrize("psi_n", [1.05, 32.0])
-@pytest.mark.parametrize("schedule", [Exact(), DDPM(50, 1e-4, 0.2), ReverseSDE(20, 2.0, "euler")])
+@pytest.mark.parametrize(
+    ("schedule", "psi_n"),
+    [(Exact(), 1.05), (DDPM(50, 1e-4, 0.2), 32.0), (ReverseSDE(20, 2.0, "euler"), 32.0)],
+    ids=["exact", "ddpm", "sde"],
+)
 def test_eigenmodes_in_float32_are_off_by_less_than_a_hundredth_of_the_spread(schedule, psi_n):
     """At the least ridge, and the least variance beside the largest, with which they are used."""
     data = Gaussian(spectrum=((0.0101, 1.0), (0.9, 0.1)))
