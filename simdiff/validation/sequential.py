@@ -11,8 +11,9 @@ and the pilot's share n/N of the final variance is then off by E[(n/N)(v - s^2)]
 after the second stage.
 
 Measured size of the test at nominal 0.05 (and 0.01), sizes 100, 200, 400, order 2, costs as d^3,
-precision 0.005, one metric, 20,000 repetitions (Monte-Carlo error 0.0015), over trial standard deviations
-from 0.6% to 1.2% at d = 100, where the number of trials ends between once and ten times the pilot:
+precision 0.005, one metric, 20,000 repetitions (Monte-Carlo error 0.0015), by plans that did not foresee how
+the quantile falls (benchmarks/pilot_sizes.py has those that do: 0.040 to 0.056 at 0.05), over trial standard
+deviations from 0.6% to 1.2% at d = 100, where the number of trials ends between once and ten times the pilot:
 
     pilot                     8                12               16
     plain standard error      0.058 to 0.061   0.049 to 0.057   0.050 to 0.055
