@@ -123,7 +123,7 @@ print(float(simdiff.simulate(problem, d=16, trials=3)["test"].sum()), len(count)
 """
 
 
-@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize("devices", [pytest.param(1, marks=pytest.mark.heavy), 2])
 def test_another_process_takes_it_from_disk(tmp_path, devices):
     kept = {program_cache.VARIABLE: str(tmp_path), "XLA_FLAGS": ""}
     environment = {k: v for k, v in os.environ.items() if k != program_cache.TRACED_VARIABLE} | kept
