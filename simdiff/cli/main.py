@@ -8,6 +8,8 @@ an interrupt while modules are loaded is one line, too.
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import importlib.metadata
 import logging
 import os
@@ -168,6 +170,7 @@ def _carry_out(arguments: argparse.Namespace, words: Words) -> int:
     from simdiff.cli.recorded import of_python, report_words
 
     commands.settle()
+    atexit.register(gc.freeze)  # else the interpreter spends half a second on what the system frees at once
     if arguments.command == "report" and (folder := of_python(words)):
         commands.report_again(folder)
         return 0

@@ -12,11 +12,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from simdiff.engine import traced_programs
 from simdiff.engine.returned import checked
 from simdiff.engine.session import SESSION, Session
 from simdiff.engine.sharding import arrays, mapped
 from simdiff.engine.span_map import span_map, whole
+from simdiff.parts.traced_programs import lowered
 from simdiff.problem import Inputs, Kernel
 
 FAST_CPU_COMPILATION: dict[str, str | bool] = {
@@ -70,14 +70,14 @@ def _compile(
         return span_map(lambda key: checked(kernel, kernel(key, inputs)), keys, span, side_by_side)
 
     arguments = keys, inputs, whole(keys)
-    lowered = traced_programs.lowered(kernel, (side_by_side,), mapped(batch, keys), arguments)
-    check(lowered.out_info)
+    found = lowered((kernel, (side_by_side,)), mapped(batch, keys), arguments)
+    check(found.out_info)
     if platform != "cpu" or kernel.runs_long:
-        return lowered.compile()
+        return found.compile()
     try:
-        return lowered.compile(compiler_options=FAST_CPU_COMPILATION)
+        return found.compile(compiler_options=FAST_CPU_COMPILATION)
     except Exception:  # an XLA that does not know the option; a real failure comes again below
-        return lowered.compile()
+        return found.compile()
 
 
 def to_host(metrics: Any) -> dict[str, np.ndarray]:

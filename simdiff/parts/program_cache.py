@@ -20,7 +20,7 @@ from simdiff.errors import InputError
 VARIABLE = "SIMDIFF_COMPILATION_CACHE"
 """The environment's say for the Python interface: what `use_cache` takes."""
 
-_LEAST_SECONDS = 0.1
+_LEAST_SECONDS = 0.01
 """Programs that compile faster are not worth a file."""
 
 _MOST_BYTES = 2 * 2**30

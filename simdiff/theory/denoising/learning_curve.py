@@ -29,6 +29,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
+from simdiff.parts.traced_programs import kept_program
 from simdiff.theory.denoising.fixed_point import (
     FixedPoint,
     PerAtom,
@@ -87,7 +88,7 @@ class LearningCurve(NamedTuple):
 
 
 def learning_curve(setting: TheoryInputs) -> LearningCurve:
-    """All errors of the ridge minimiser at one point; `learning_curves` is its vmapped, jitted form.
+    """All errors of the ridge minimiser at one point; `learning_curves` is its vmapped, compiled form.
 
     test = (1/d) E ||sqrt(h) s_A(x_t) + z||^2 on fresh data, train the same over the n m training
     pairs, score = (test - floor) / h, memorization on training samples with fresh noise, and
@@ -104,8 +105,10 @@ def learning_curve(setting: TheoryInputs) -> LearningCurve:
     return LearningCurve(**totals, objective=objective, directions=directions, point=point)
 
 
-learning_curves = jax.jit(jax.vmap(learning_curve))
-"""`learning_curve` for a batch: every field of the setting has a leading axis."""
+@kept_program(LearningCurve, Directions, FixedPoint)
+def learning_curves(settings: TheoryInputs) -> LearningCurve:
+    """`learning_curve` for a batch: every field of the settings has a leading axis."""
+    return jax.vmap(learning_curve)(settings)
 
 
 def feature_system(setting: TheoryInputs) -> System:

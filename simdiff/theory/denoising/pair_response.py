@@ -32,6 +32,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Complex, Inexact
 
+from simdiff.parts.traced_programs import kept_program
 from simdiff.theory.denoising.fixed_point import FixedPoint, PerAtom, averages, solve
 from simdiff.theory.denoising.learning_curve import TheoryInputs, feature_system
 
@@ -86,7 +87,7 @@ def contour_response(setting: TheoryInputs, z: PerNode) -> ContourResponse:
     return ContourResponse(nodes, _pairs_on_contour(setting, nodes))
 
 
-@jax.jit
+@kept_program(PairResponse)
 def _pairs_on_contour(setting: TheoryInputs, nodes: Nodes) -> PairResponse:
     both = jax.tree.map(lambda leaf: jnp.concatenate([leaf, jnp.conj(leaf)]), nodes)
     return pair_response(setting, nodes, both)
@@ -105,7 +106,7 @@ def solve_nodes(setting: TheoryInputs, z: Inexact[Array, " k"]) -> Nodes:
     return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[: z.size], *parts)
 
 
-@jax.jit
+@kept_program(Nodes)
 def _solve_batch(setting: TheoryInputs, z: PerNode) -> Nodes:
     i = setting.i
     system = feature_system(setting)

@@ -27,7 +27,7 @@ notation: that of `fixed_point`; log D, -log kappa_1, -log kappa_2 and log gamma
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +35,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array
 
+from simdiff.parts.traced_programs import kept_program
 from simdiff.theory.denoising.fixed_point import (
     Count,
     Flag,
@@ -146,7 +147,10 @@ def _limit(system: System, x: Array, far: Array, shrink: Array, flatten: Array) 
     return (*point, below, inside, certain)
 
 
-_limits = jax.jit(jax.vmap(_limit, in_axes=(None, 0, None, None, None)))
+@kept_program()
+def _limits(system: System, x: Any, far: Any, shrink: Any, flatten: Any) -> tuple[Array, ...]:
+    """`_limit` at many x."""
+    return jax.vmap(_limit, in_axes=(None, 0, None, None, None))(system, x, far, shrink, flatten)
 
 
 def _advance(system: System, x: Array, shrink: Array, flatten: Array, state: _State) -> _State:

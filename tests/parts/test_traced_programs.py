@@ -6,16 +6,18 @@ import subprocess
 import sys
 
 import jax
+import numpy as np
 import pandas as pd
 import pytest
 from toy_problems import Mean
 
 import simdiff
-from simdiff.engine import traced_programs
 from simdiff.engine.session import Session
 from simdiff.engine.trials import run_trials
-from simdiff.parts import program_cache
+from simdiff.parts import program_cache, traced_programs
+from simdiff.parts.traced_programs import kept_program
 from simdiff.problems.linear_chain import kernel
+from simdiff.theory.denoising import fixed_point, learning_curve
 
 PROBLEM = simdiff.LinearSampling(psi_n=2.0, samples=0)
 """Its inputs are objects, too; it compiles in a fraction of the time of others."""
@@ -103,6 +105,33 @@ def test_code_replaced_in_memory_is_traced(folder, traced, monkeypatch):
     assert len(traced) == 1
 
 
+def curves(more=0.0):
+    """Learning curves of two settings, by a process that has compiled none."""
+    kinds = learning_curve.LearningCurve, learning_curve.Directions, fixed_point.FixedPoint
+    new = kept_program(*kinds)(learning_curve.learning_curves.__wrapped__)
+    numbers = dict.fromkeys(learning_curve.TheoryInputs._fields, np.array([0.5, 0.7 + more]))
+    atoms = {"eigenvalues": np.ones((2, 1)), "weights": np.ones((2, 1))}
+    return jax.tree.map(np.asarray, new(learning_curve.TheoryInputs(**numbers | atoms)))
+
+
+def test_programs_of_theories_are_kept_with_the_structure_of_what_they_return(folder, traced):
+    first, second, other = curves(), curves(), curves(more=0.1)
+    assert len(traced) == len(list(folder.iterdir())) == 1
+    assert isinstance(second.point, fixed_point.FixedPoint)
+    assert jax.tree.structure(first) == jax.tree.structure(second)
+    assert all(map(np.array_equal, jax.tree.leaves(first), jax.tree.leaves(second)))
+    assert first.test[0] == other.test[0] != first.test[1] != other.test[1]
+
+
+def test_a_theory_replaced_in_memory_is_traced(folder, traced, monkeypatch):
+    """Twin: what was replaced shows, and is not kept for others."""
+    right = curves()
+    plain = learning_curve._objective
+    monkeypatch.setattr(learning_curve, "_objective", lambda *given: 2 * plain(*given))
+    assert np.array_equal(curves().objective, 2 * right.objective)
+    assert len(traced) == len(list(folder.iterdir())) == 1
+
+
 def test_a_folder_that_cannot_be_written_keeps_nothing(folder, traced):
     folder.write_text("a file in its place")
     whole = rows()
@@ -114,7 +143,7 @@ CODE = """
 import jax
 if "{devices}" != "1": jax.config.update("jax_num_cpu_devices", {devices})
 import simdiff
-from simdiff.engine import traced_programs as t
+from simdiff.parts import traced_programs as t
 count = []
 export = t.export.export
 t.export.export = lambda f, **named: count.append(f) or export(f, **named)
