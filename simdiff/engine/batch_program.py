@@ -60,6 +60,7 @@ class BatchProgram:
         self._session = session
         self.devices = devices_for(problem, d, session)
         self._problem, self._d, self._group = problem, d, group
+        self.size = size
         self._kernel = group.kernel(problem.kernel(d, dtype)[0])
         self._count = size * group.devices // len(self.devices)
         self._plan = (self._kernel, self._count, self.devices)

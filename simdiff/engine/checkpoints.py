@@ -105,6 +105,8 @@ def slot(
 
     `order`: all trials of the batch, as they lie in the arrays of a state.
     """
+    if keeper is None:
+        return Slot(None, "", {})
     identity = {
         "problem": problem.digest(),
         "d": d,

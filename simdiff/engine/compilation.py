@@ -14,7 +14,7 @@ import numpy as np
 
 from simdiff.engine.returned import checked
 from simdiff.engine.session import SESSION, Session
-from simdiff.engine.sharding import arrays, mapped
+from simdiff.engine.sharding import arrays, mapped, plain
 from simdiff.engine.span_map import span_map, whole
 from simdiff.parts.traced_programs import lowered
 from simdiff.problem import Inputs, Kernel
@@ -54,7 +54,7 @@ def program(
 
 def shapes(inputs: Inputs) -> tuple[Any, tuple]:
     """(structure, shapes and types): what of a kernel's inputs its program depends on."""
-    leaves, structure = jax.tree.flatten(arrays(inputs))
+    leaves, structure = jax.tree.flatten(plain(inputs))
     return structure, tuple((leaf.shape, str(leaf.dtype)) for leaf in leaves)
 
 

@@ -78,13 +78,12 @@ def _frame(problem: Problem, d: int, seed: int, finished: list[Done]) -> pd.Data
     finished = sorted(finished, key=lambda done: done.trial)
     found = [_metrics(problem, done) for done in finished]
     metrics = {m.name: np.stack([each[m.name] for each in found]) for m in problem.metrics}
-    frame = rows(problem, d, seed, [done.trial for done in finished], metrics)
+    about = {"device": platform.machine(), "platform": "cpu", "dtype": problem.arithmetic()}
+    frame = rows(problem, d, seed, [done.trial for done in finished], metrics, about)
     repeats = len(frame) // len(finished)
     for name, values in {"duration": [done.seconds for done in finished], "failed": _told(finished)}.items():
         frame[name] = np.repeat(np.asarray(values, object if name == "failed" else float), repeats)
     frame["status"] = frame["failed"].where(frame["failed"] != "", frame["status"])
-    frame["device"], frame["platform"] = platform.machine(), "cpu"
-    frame["dtype"] = problem.arithmetic()
     return frame.drop(columns="failed")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,17 @@ OK = "ok"
 
 
 def rows(
-    problem: Problem, d: int, seed: int, trials: Sequence[int], metrics: dict[str, np.ndarray]
+    problem: Problem,
+    d: int,
+    seed: int,
+    trials: Sequence[int],
+    metrics: Mapping[str, np.ndarray],
+    shared: Mapping[str, Any] = MappingProxyType({}),
 ) -> pd.DataFrame:
-    """Metrics of shape (trials,) or (trials, times) as a table, one row per trial and time."""
+    """Metrics of shape (trials,) or (trials, times) as a table, one row per trial and time.
+
+    `shared`: further columns, each of one value.
+    """
     check_metrics(problem, metrics)
     times = problem.times
     repeats = 1 if times is None else len(times)
@@ -33,4 +42,4 @@ def rows(
     values = {name: np.asarray(metrics[name], float).reshape(-1) for name in names}
     finite = np.all([np.isfinite(v) for v in values.values()], axis=0)
     columns["status"] = np.where(finite, OK, problem.failures(values))
-    return pd.DataFrame(columns | values)
+    return pd.DataFrame(columns | values | dict(shared))

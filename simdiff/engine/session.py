@@ -28,6 +28,7 @@ class Session:
             that a program compiled ahead is the one that runs, and so that memory runs out once only.
         notes: a sentence for each time that memory ran out: how trials went on.
         programs: compiled batches by signature.
+        ready: (problem, what starts its trials) by problem, size and what else decides it; the latest few.
         checkpoint: seconds between two checkpoints of a trial that runs in steps; None: the usual number, and
             only where trials take long.
         pools: processes of trials on the host, by problem and number.
@@ -41,6 +42,7 @@ class Session:
     side_by_side: dict[tuple, int] = dataclasses.field(default_factory=dict)
     notes: list[str] = dataclasses.field(default_factory=list)
     programs: dict[tuple, Callable] = dataclasses.field(default_factory=dict)
+    ready: dict[tuple, tuple[Any, Any]] = dataclasses.field(default_factory=dict)
     pools: dict[tuple, Any] = dataclasses.field(default_factory=dict)
     _locks: dict[tuple, threading.Lock] = dataclasses.field(default_factory=dict)
     _guard: Any = dataclasses.field(default_factory=threading.Lock)
@@ -54,6 +56,15 @@ class Session:
                 self.programs[signature] = make()
         return self.programs[signature]
 
+    def keep_ready(self, plan: tuple, found: tuple[Any, Any]) -> None:
+        """Keep what starts the trials of one plan; the oldest goes where there are too many."""
+        with self._guard:
+            self.ready[plan] = found
+            while len(self.ready) > _MOST_READY:
+                del self.ready[next(iter(self.ready))]
+
+
+_MOST_READY = 8
 
 SESSION = Session()
 """The session of this process."""

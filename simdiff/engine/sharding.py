@@ -35,17 +35,19 @@ def split(keys: jax.Array, devices: tuple[jax.Device, ...], group: int = 1) -> j
 
 def arrays(inputs: Inputs) -> Inputs:
     """Inputs as arrays of JAX, without a compilation: `jnp.asarray` compiles a program for every shape."""
-    return jax.tree.map(
-        lambda value: value if isinstance(value, jax.Array) else jax.device_put(np.asarray(value)), inputs
-    )
+    return jax.device_put(plain(inputs))
 
 
 def copied(inputs: Inputs, devices: tuple[jax.Device, ...], group: int = 1) -> Inputs:
     """Inputs as arrays that every device holds."""
-    placed = arrays(inputs)
     if len(devices) == 1:
-        return placed
-    return jax.device_put(placed, NamedSharding(_mesh(devices, group), _COPIES))
+        return arrays(inputs)
+    return jax.device_put(plain(inputs), NamedSharding(_mesh(devices, group), _COPIES))
+
+
+def plain(inputs: Inputs) -> Inputs:
+    """The same with numbers as arrays, which have a type of their own."""
+    return jax.tree.map(lambda leaf: leaf if isinstance(leaf, jax.Array) else np.asarray(leaf), inputs)
 
 
 def mapped(batch: Callable, keys: jax.Array) -> Callable:

@@ -6,7 +6,6 @@ started again forms the same batches and, on the same device, the same bits.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
 from collections.abc import Collection, Hashable, Iterable, Iterator
@@ -17,7 +16,7 @@ from simdiff.engine import groups
 from simdiff.engine.batch_program import BatchProgram, Replanned
 from simdiff.engine.checkpoints import Keeper, slot
 from simdiff.engine.compilation import shapes
-from simdiff.engine.devices import check_memory, describe, devices_for, one_lapack_thread
+from simdiff.engine.devices import check_memory, describe, devices_for, in_use, one_lapack_thread
 from simdiff.engine.host_trials import run_host_trials
 from simdiff.engine.keys import trial_keys
 from simdiff.engine.rows import rows
@@ -71,7 +70,10 @@ def trial_group(problem: Problem, d: int, session: Session = SESSION) -> groups.
 
 def batches(problem: Problem, d: int, trials: Iterable[int], session: Session = SESSION) -> list[list[int]]:
     """The wanted trials, cut along the fixed grid of launches."""
-    size = trials_per_call(problem, d, session)
+    return _cut(trials, trials_per_call(problem, d, session))
+
+
+def _cut(trials: Iterable[int], size: int) -> list[list[int]]:
     groups: dict[int, list[int]] = {}
     for trial in sorted(set(trials)):
         groups.setdefault(trial // size, []).append(trial)
@@ -138,10 +140,12 @@ def run_trials(
         return
     left = set(trials)
     while left:
-        with contextlib.suppress(Replanned):
+        try:
             for frame in _until_replanned(problem, d, seed, left, dtype, session, keeper):
                 yield frame
                 left -= set(frame["trial"])
+        except Replanned:
+            session.ready.clear()
 
 
 def _until_replanned(
@@ -154,13 +158,11 @@ def _until_replanned(
     keeper: Keeper | None,
 ) -> Iterator[pd.DataFrame]:
     """The rows of `run_trials`, until trials are planned anew."""
-    program = prepare(problem, d, seed, dtype, session)
-    assert program is not None
-    size = trials_per_call(problem, d, session)
+    program = _ready(problem, d, seed, dtype, session)
     with pinned():
         _, inputs = problem.kernel(d, dtype)
-    for wanted in batches(problem, d, trials, session):
-        begin = wanted[0] // size * size
+    for wanted in _cut(trials, program.size):
+        begin = wanted[0] // program.size * program.size
         span, order = (wanted[0] - begin, wanted[-1] - begin + 1), (begin + program.order).tolist()
         within = range(wanted[0], wanted[-1] + 1)
         place = slot(keeper, problem, d, seed, within, order, dtype, program.devices)
@@ -170,9 +172,19 @@ def _until_replanned(
             start = time.perf_counter()
             metrics = program(*arguments, span, place)
             seconds = (place.seconds + time.perf_counter() - start) / (span[1] - span[0])
-        frame = rows(problem, d, seed, order, metrics).sort_values("trial", kind="stable")
-        frame["duration"] = seconds
-        frame["device"], frame["platform"] = describe(program.devices), program.devices[0].platform
-        frame["dtype"] = problem.arithmetic(dtype)
-        yield frame[frame["trial"].isin(wanted)].reset_index(drop=True)
+        at = [order.index(trial) for trial in wanted]
+        about = {"duration": seconds, "device": describe(program.devices)}
+        about |= {"platform": program.devices[0].platform, "dtype": problem.arithmetic(dtype)}
+        yield rows(problem, d, seed, wanted, {name: found[at] for name, found in metrics.items()}, about)
         place.drop()
+
+
+def _ready(problem: Problem, d: int, seed: int, dtype: str, session: Session) -> BatchProgram:
+    """What `prepare` gives, which is asked once while a problem is the same object and the same problem."""
+    plan = problem.digest(), d, dtype, in_use(session), session.checkpoint
+    held, program = session.ready.get(plan, (None, None))
+    if held is not problem:
+        program = prepare(problem, d, seed, dtype, session)
+        session.keep_ready(plan, (problem, program))
+    assert program is not None
+    return program

@@ -11,6 +11,8 @@ from toy_problems import Fragile, Mean, Path
 
 import simdiff
 from simdiff.engine import batch_size, batches, devices, program_key, run_trials
+from simdiff.engine import trials as engine_trials
+from simdiff.engine.session import Session
 from simdiff.errors import InputError
 
 FACTS = ["duration"]
@@ -170,3 +172,30 @@ def test_denoising_states_memory_that_grows_with_p_and_not_with_m():
 def test_bad_arguments_of_simulate_are_named(arguments, words):
     with pytest.raises(InputError, match=words):
         simdiff.simulate(**{"problem": Mean(), **arguments})
+
+
+def values(problem, session, seed=0):
+    return pd.concat(run_trials(problem, 10, seed, range(3), session=session))["value"].to_numpy()
+
+
+def test_a_problem_is_made_ready_once_until_it_changes(monkeypatch):
+    asked, plain = [], engine_trials.prepare
+    monkeypatch.setattr(engine_trials, "prepare", lambda *given: asked.append(given[0]) or plain(*given))
+    session, problem = Session(), Mean()
+    first = values(problem, session)
+    assert len(asked) == 1
+    values(problem, session, seed=1)
+    assert len(asked) == 1
+    np.testing.assert_array_equal(values(dataclasses.replace(problem), session), first)
+    assert len(asked) == 2
+    object.__setattr__(problem, "level", 3.0)  # a user's own problem may allow it
+    np.testing.assert_allclose(values(problem, session), values(Mean(3.0), Session()), rtol=1e-15)
+    assert len(asked) == 4
+
+
+def test_the_problems_kept_ready_are_few():
+    session = Session()
+    for k in range(12):
+        values(Mean(float(k)), session)
+    assert len(session.ready) == 8
+    assert [problem.level for problem, _ in session.ready.values()] == [float(k) for k in range(4, 12)]
