@@ -22,6 +22,10 @@ LATE = {
         {"pandas", "pyarrow", "matplotlib", "hydra", "sklearn", "scipy.stats", "scipy.optimize", "joblib"}
         | {"optax"},
     ),
+    "predict from the command line": (
+        "from simdiff.cli.main import main; main(['predict'])",
+        {"matplotlib", "sklearn", "scipy.stats", "scipy.optimize", "joblib", "submitit", "optax"},
+    ),
     "simulate": ("simdiff.simulate", {"pyarrow.parquet", "matplotlib", "hydra", "sklearn", "scipy.stats"}),
     "validate": ("simdiff.Verdict", {"matplotlib", "hydra", "sklearn", "scipy.stats", "scipy.optimize"}),
 }

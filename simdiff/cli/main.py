@@ -165,7 +165,7 @@ def _move(arguments: argparse.Namespace) -> int:
 
 
 def _carry_out(arguments: argparse.Namespace, words: Words) -> int:
-    from simdiff.cli import cluster, commands
+    from simdiff.cli import commands
     from simdiff.cli.compose import make_plan
     from simdiff.cli.recorded import of_python, report_words
 
@@ -179,6 +179,8 @@ def _carry_out(arguments: argparse.Namespace, words: Words) -> int:
         return 0
     plan = make_plan(*words)
     if arguments.command == "run" and plan.launcher["type"] != "basic":
+        from simdiff.cli import cluster
+
         return cluster.run(plan, words)
     getattr(commands, arguments.command)(plan)
     return 0

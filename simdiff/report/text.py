@@ -18,7 +18,6 @@ import pandas as pd
 
 from simdiff.report import phrases as wording
 from simdiff.report.plots import columns
-from simdiff.report.plots.complexity import RESULTS as FOUND
 from simdiff.report.plots.numbers import percent, plain_text, with_error, without_error
 from simdiff.validation import (
     AGREE,
@@ -283,7 +282,7 @@ def _complexity(table: pd.DataFrame | None) -> str:
     """Tabulate the least psi_n of every problem, its ridge, and the first words of what to know."""
     if table is None:
         return ""
-    keys = [c for c in columns.varying(table) if c not in FOUND]
+    keys = [c for c in columns.varying(table) if c not in columns.COMPLEXITY]
     found = zip(*(columns.numbers(table[c]) for c in ("sample_complexity", "ridge")), strict=True)
     rows = []
     for (_, row), numbers in zip(table.iterrows(), found, strict=True):

@@ -146,6 +146,7 @@ def memory_runs_out(problem):
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(record=True) as caught:
         patch.setattr(compilation, "FAST_CPU_COMPILATION", compilation.FAST_CPU_COMPILATION | HURRY)
         patch.setattr(SESSION, "fewest", {})
+        patch.setattr(SESSION, "ready", {})
         patch.setattr(batch_program, "program", program)
         found = numbers(problem)
     return {"numbers": found, "tried": tried, "said": [str(warning.message) for warning in caught]}

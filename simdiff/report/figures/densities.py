@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from simdiff.analysis.densities import learned_density
 from simdiff.errors import InputError, check_integer
 from simdiff.parts.registry import register
+from simdiff.report import plots
 from simdiff.report.figures.base import Figure, Material, Settings
-from simdiff.report.plots.densities import DensityPanel, draw_densities
 from simdiff.validation.study import Study
 
 ONLY = "only problem=ensemble_sampling has point sets"
@@ -40,15 +40,15 @@ class LearnedDensities(Figure):
         if not asked["models"]:
             return None
         studies = zip(material.studies, material.labels, strict=True)
-        return draw_densities([_panel(study, label, asked) for study, label in studies])
+        return plots.draw_densities([_panel(study, label, asked) for study, label in studies])
 
 
-def _panel(study: Study, label: str, asked: Settings) -> DensityPanel:
+def _panel(study: Study, label: str, asked: Settings) -> plots.DensityPanel:
     problem: Any = study.problem
     found = learned_density(problem, study.sizes[-1], asked["models"], asked["samples"], seed=study.seed)
     points, _ = problem.data.arrays()
     excess = f"$W_1$ above its floor: ${found.distance.excess:.3f}$ ± {found.distance.stderr:.3f}"
-    return DensityPanel(label, points, found.edges, found.trained.density, found.theory.density, excess)
+    return plots.DensityPanel(label, points, found.edges, found.trained.density, found.theory.density, excess)
 
 
 def check_dimension(name: str, studies: Sequence[Study], exactly: bool) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from simdiff.parts.registry import register
+from simdiff.report import plots
 from simdiff.report.figures.base import Figure, Material
-from simdiff.report.plots.deviations import draw_deviations
 
 
 @register("figure", "deviations")
@@ -20,4 +20,4 @@ class Deviations(Figure):
         summary = material.summary
         if not (summary["stderr"].notna().any() and summary["theory"].notna().any()):
             return None
-        return draw_deviations(summary, precision=material.precision, labels=material.names)
+        return plots.draw_deviations(summary, precision=material.precision, labels=material.names)

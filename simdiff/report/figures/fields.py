@@ -10,9 +10,9 @@ import numpy as np
 
 from simdiff.errors import InputError, check_number
 from simdiff.parts.registry import register
+from simdiff.report import plots
 from simdiff.report.figures.base import Figure, Material, Settings
 from simdiff.report.figures.densities import ONLY, check_dimension
-from simdiff.report.plots.fields import FieldRow, draw_fields
 from simdiff.sampling.diffusions import Diffusion
 from simdiff.sampling.proxy import proxy_score
 from simdiff.validation.study import Study
@@ -50,7 +50,7 @@ class TargetFields(Figure):
             return None
         sets: dict[Any, Any] = {problem.data: problem for problem in map(_any, material.problems)}
         rows = [field_row(data, problem.schedule, times) for data, problem in sets.items()]
-        return draw_fields(rows, times, r"share of noise in the target, tr $C$ / (tr $C$ + $|s|^2$)")
+        return plots.draw_fields(rows, times, r"share of noise in the target, tr $C$ / (tr $C$ + $|s|^2$)")
 
 
 def _any(problem: Any) -> Any:
@@ -67,7 +67,7 @@ def _check_times(times: Sequence[Any], schedule: Diffusion) -> None:
             raise InputError("figure.fields", time, allowed)
 
 
-def field_row(data: Any, schedule: Diffusion, times: Sequence[float]) -> FieldRow:
+def field_row(data: Any, schedule: Diffusion, times: Sequence[float]) -> plots.FieldRow:
     """The field of one point set."""
     points, _ = data.arrays()
     reach = REACH * float(np.abs(points).max())
@@ -76,4 +76,6 @@ def field_row(data: Any, schedule: Diffusion, times: Sequence[float]) -> FieldRo
     x = np.stack(np.meshgrid(middle, middle, indexing="ij"), axis=-1)
     level = schedule.level(jnp.asarray(times, jnp.float64)[:, None, None])
     found = proxy_score(data, np.broadcast_to(x, (len(times), *x.shape)), level.alpha, level.sig2)
-    return FieldRow(data.name or f"{len(points)} points", points, edges, np.asarray(found.variance_fraction))
+    return plots.FieldRow(
+        data.name or f"{len(points)} points", points, edges, np.asarray(found.variance_fraction)
+    )

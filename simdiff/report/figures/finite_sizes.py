@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from simdiff.parts.registry import register
+from simdiff.report import plots
 from simdiff.report.figures.base import Figure, Material
-from simdiff.report.plots.extrapolation import draw_extrapolation
 
 
 @register("figure", "finite_sizes")
@@ -21,4 +21,4 @@ class FiniteSizes(Figure):
         if not extrapolated["stderr"].notna().any():
             return None
         precision, labels = material.precision, material.names
-        return draw_extrapolation(material.sizes, extrapolated, precision=precision, labels=labels)
+        return plots.draw_extrapolation(material.sizes, extrapolated, precision=precision, labels=labels)

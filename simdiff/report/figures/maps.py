@@ -10,9 +10,9 @@ from simdiff.errors import InputError
 from simdiff.parts.registry import register
 from simdiff.parts.vary import vary
 from simdiff.problem import Problem
+from simdiff.report import plots
 from simdiff.report.figures.base import BY, Figure, Material, Settings
 from simdiff.report.figures.theory_lines import dense_values, is_finite, parameter, theory_table
-from simdiff.report.plots.maps import draw_maps
 from simdiff.validation.study import Study
 
 
@@ -53,8 +53,8 @@ class Maps(Figure):
         look: dict[str, Any] = {"x": x, "y": y, "metrics": settings["metrics"], "labels": material.names}
         look |= {"guides": _threshold(problems[0], x, y) if settings["threshold"] else {}}
         if table is None:
-            return draw_maps(shown, value="estimate", **look)
-        return draw_maps(table, points=shown, **look)
+            return plots.draw_maps(shown, value="estimate", **look)
+        return plots.draw_maps(table, points=shown, **look)
 
 
 def _check_swept(key: str, name: str, problems: Sequence[Problem]) -> None:

@@ -14,9 +14,9 @@ from simdiff.errors import InputError
 from simdiff.parts.registry import register
 from simdiff.parts.vary import vary
 from simdiff.problem import Problem
+from simdiff.report import plots
 from simdiff.report.figures.base import NO_TABLES, Figure, Material, Settings, scalars
 from simdiff.report.figures.theory_lines import dense_values, is_finite, parameter, starts
-from simdiff.report.plots.complexity import draw_complexity
 from simdiff.validation.study import Study
 
 GRID = 24
@@ -59,7 +59,7 @@ class SampleComplexityFigure(Figure):
             return None
         settings = material.settings
         table = material.tables[NAME]
-        return draw_complexity(table, x=settings["x"], series=settings["series"], labels=material.names)
+        return plots.draw_complexity(table, x=settings["x"], series=settings["series"], labels=material.names)
 
 
 def _asked(settings: Settings) -> bool:

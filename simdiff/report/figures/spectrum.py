@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from simdiff.analysis.spectra import feature_eigenvalues, feature_spectrum
 from simdiff.errors import InputError
 from simdiff.parts.registry import register
+from simdiff.report import plots
 from simdiff.report.figures.base import Figure, Material, Settings
-from simdiff.report.plots.spectra import SpectrumPanel, draw_spectra
 from simdiff.validation.study import Study
 
 
@@ -38,6 +38,6 @@ class FeatureSpectrum(Figure):
             law = feature_spectrum(problem)
             values = feature_eigenvalues(problem, study.sizes[-1], 1, study.seed)
             shown.append(
-                SpectrumPanel(label, *law.density_on_grid(400, log=True), law.atoms, law.edges, values)
+                plots.SpectrumPanel(label, *law.density_on_grid(400, log=True), law.atoms, law.edges, values)
             )
-        return draw_spectra(shown)
+        return plots.draw_spectra(shown)

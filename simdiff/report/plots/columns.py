@@ -25,6 +25,11 @@ RESULTS = frozenset(
 )
 """Columns that are results or bookkeeping; every other column is a parameter."""
 
+COMPLEXITY = frozenset(
+    {"metric", "threshold", "sample_complexity", "ridge", "value", "reachable", "bound", "stays", "reason"}
+)
+"""The columns of a table of sample complexities beside the parameters."""
+
 
 def plain(value: Any) -> Any:
     """Return a cell as float, str or None: integers as floats, "inf" as infinity, NaN as None, yes or no."""

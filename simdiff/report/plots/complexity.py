@@ -16,11 +16,6 @@ from simdiff.report.plots.axes import LOG_Y_SPAN, Scale, is_wide, log_axis, scal
 from simdiff.report.plots.curves import Series
 from simdiff.report.plots.labels import NO_NAMES, Names, axis_name, key_text, metric_name, value_text
 
-RESULTS = frozenset(
-    {"metric", "threshold", "sample_complexity", "ridge", "value", "reachable", "bound", "stays", "reason"}
-)
-"""The columns of a table of sample complexities beside the parameters."""
-
 ROW = 0.05
 """Height of a row of marks at the top edge, as a share of the panel."""
 
@@ -41,9 +36,9 @@ def draw_complexity(
 ) -> Figure:
     """The smallest psi_n that reaches the threshold, as lines against `x`, one for each series.
 
-    `table`: one row per problem: its parameters and the columns `RESULTS`, as `simdiff.sample_complexity`
-    returns them; one metric and one threshold in all. `series`: the parameter that leads the legend;
-    whatever other parameter varies is added to it.
+    `table`: one row per problem: its parameters and the columns `columns.COMPLEXITY`, as
+    `simdiff.sample_complexity` returns them; one metric and one threshold in all. `series`: the parameter
+    that leads the legend; whatever other parameter varies is added to it.
 
     Where no psi_n reaches the threshold the line has a gap and the top edge a cross in the series'
     colour; where the theory is nan, a diamond. Upper bounds are hollow triangles that no line joins.
@@ -78,7 +73,7 @@ def _series(table: pd.DataFrame, x: str, series: str | None) -> list[Series]:
     A parameter that adds no distinction to those before it is left out (the nonlinearity of a data law
     beside the law's name, for instance).
     """
-    parameters = table.drop(columns=[c for c in RESULTS if c in table.columns])
+    parameters = table.drop(columns=[c for c in columns.COMPLEXITY if c in table.columns])
     names: list[str] = []
     for name in sorted(columns.varying(parameters), key=lambda c: c != series):
         finer = columns.groups(parameters, [*names, name])
