@@ -20,8 +20,8 @@ from simdiff.errors import InputError
 VARIABLE = "SIMDIFF_COMPILATION_CACHE"
 """The environment's say for the Python interface: what `use_cache` takes."""
 
-_LEAST_SECONDS = 0.01
-"""Programs that compile faster are not worth a file."""
+_LEAST_SECONDS = 0.03
+"""Programs that compile faster are not worth a file: to read one takes 10 ms."""
 
 _MOST_BYTES = 2 * 2**30
 """A cache that is larger loses the programs that have not been used for longest, down to half of this."""

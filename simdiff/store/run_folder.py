@@ -225,11 +225,16 @@ class RunFolder:
         return [shard for p in points for shard in shards.list_shards(self._trials / p, d, seed)]
 
     def _complete(self, point: str | None, d: int | None, seed: int | None) -> list[pa.Table]:
-        """The rows of all shards at one moment: if one goes before it is read, its rows may be in others."""
+        """The rows of all shards at one moment.
+
+        If one goes before it is read, its rows may be in others. If one goes while files are listed, the one
+        that took its place may not be in the list: what came since has to be read, too.
+        """
         while True:
             there = self._shards(point, d, seed)
             tables = self._cache.tables(there)
-            if len(tables) == len(there) or {*_paths(there)} <= {*_paths(self._shards(point, d, seed))}:
+            seen, now = {*_paths(there)}, {*_paths(self._shards(point, d, seed))}
+            if now <= seen and (len(tables) == len(there) or seen <= now):
                 return tables
 
     def _own(self, name: str, folder: str = "") -> Path:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from store_rows import POINT, assert_whole, trial_rows
 
-from simdiff.store import RunFolder, compaction
+from simdiff.store import RunFolder, compaction, shards
 
 
 def stored(folder):
@@ -100,6 +100,20 @@ def test_readers_miss_no_row_while_others_write_and_compact(tmp_path):
     run.compact()
     assert_whole(run.trials())
     assert sorted(stored(tmp_path)["trial"]) == list(range(17))
+
+
+def test_a_file_that_is_replaced_while_files_are_listed_loses_no_row(tmp_path, monkeypatch):
+    """A list is not of one moment: an old file has gone when its turn comes, a new one came too late."""
+    run, plain, lists = RunFolder(tmp_path), shards.list_shards, []
+    run.append(trial_rows([0, 1]))
+    run.append(trial_rows([2, 3]))
+
+    def torn(*given):
+        lists.append(plain(*given))
+        return lists[-1][1:] if len(lists) == 1 else lists[-1]
+
+    monkeypatch.setattr(shards, "list_shards", torn)
+    assert run.trials()["trial"].tolist() == [0, 1, 2, 3]
 
 
 def test_without_a_lock_nothing_is_taken_out(tmp_path, monkeypatch):
