@@ -21,12 +21,11 @@ import jax
 from jax import export
 
 from simdiff.identity.own_code import altered, own_text, source_digits
-from simdiff.parts.jax_settings import settings_text
+from simdiff.parts.jax_settings import settings_text, with_pinned_settings
 from simdiff.parts.program_cache import TRACED, traced_folder
 
 _CHECKSUM = 32
 """Bytes at the head of a file: SHA-256 of the rest, so that damage never passes for a program."""
-
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -69,10 +68,11 @@ def kept_program(*returned: type) -> Callable[[Callable[_P, _R]], Callable[_P, _
         programs: dict[tuple, Callable] = {}
         name = f"{function.__module__}:{function.__qualname__}"
 
+        @with_pinned_settings  # a program is kept under the name of these, whoever calls it first
         @functools.wraps(function)
         def call(*arguments: Any) -> Any:
             leaves, structure = jax.tree.flatten(arguments)
-            signature = structure, settings_text(), *((leaf.shape, leaf.dtype) for leaf in leaves)
+            signature = structure, *((leaf.shape, leaf.dtype) for leaf in leaves)
             if signature not in programs:
                 for kind in returned:
                     _make_writable(kind)

@@ -1,6 +1,7 @@
 """Traced programs on disk give the bits of a program that was traced here, and damage is nothing new."""
 
 import dataclasses
+import inspect
 import os
 import subprocess
 import sys
@@ -108,7 +109,7 @@ def test_code_replaced_in_memory_is_traced(folder, traced, monkeypatch):
 def curves(more=0.0):
     """Learning curves of two settings, by a process that has compiled none."""
     kinds = learning_curve.LearningCurve, learning_curve.Directions, fixed_point.FixedPoint
-    new = kept_program(*kinds)(learning_curve.learning_curves.__wrapped__)
+    new = kept_program(*kinds)(inspect.unwrap(learning_curve.learning_curves))
     numbers = dict.fromkeys(learning_curve.TheoryInputs._fields, np.array([0.5, 0.7 + more]))
     atoms = {"eigenvalues": np.ones((2, 1)), "weights": np.ones((2, 1))}
     return jax.tree.map(np.asarray, new(learning_curve.TheoryInputs(**numbers | atoms)))
@@ -121,6 +122,15 @@ def test_programs_of_theories_are_kept_with_the_structure_of_what_they_return(fo
     assert jax.tree.structure(first) == jax.tree.structure(second)
     assert all(map(np.array_equal, jax.tree.leaves(first), jax.tree.leaves(second)))
     assert first.test[0] == other.test[0] != first.test[1] != other.test[1]
+
+
+def test_settings_of_the_caller_change_no_program_of_a_theory(folder, traced):
+    right = curves()
+    with jax.enable_x64(False):
+        found = curves()
+    assert found.test.dtype == np.float64
+    assert all(map(np.array_equal, jax.tree.leaves(right), jax.tree.leaves(found)))
+    assert len(traced) == 1
 
 
 def test_a_theory_replaced_in_memory_is_traced(folder, traced, monkeypatch):
